@@ -1,0 +1,37 @@
+//! Compiles proto/ into OUT_DIR: messages and services by tonic, JSON by pbjson. No protoc needed.
+
+use std::{env, error::Error, fs, path::Path, path::PathBuf};
+
+use prost::Message as _;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    println!("cargo:rerun-if-changed=proto");
+    let out = PathBuf::from(env::var("OUT_DIR")?);
+    let mut files = Vec::new();
+    protos(Path::new("proto"), &mut files)?;
+    files.sort();
+    let descriptors = protox::compile(&files, ["proto"])?;
+    let encoded = descriptors.encode_to_vec();
+    fs::write(out.join("descriptors.bin"), &encoded)?;
+    tonic_prost_build::configure()
+        .compile_well_known_types(true)
+        .extern_path(".google.protobuf", "::pbjson_types")
+        .compile_fds(descriptors)?;
+    pbjson_build::Builder::new()
+        .register_descriptors(&encoded)?
+        .ignore_unknown_fields()
+        .build(&[".pinnace", ".qdrant"])?;
+    Ok(())
+}
+
+fn protos(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            protos(&path, files)?;
+        } else if path.extension().is_some_and(|e| e == "proto") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,8 @@
+//! Genuine Helm charts to manifests: chart and values in, the bytes of `helm template` out.
+//! No I/O, no async, no Kubernetes client.
+
+pub mod chart;
+pub mod render;
+
+pub use chart::Chart;
+pub use render::{Rendered, render};

@@ -1,0 +1,39 @@
+//! The people's command, `pinnace`: one file per verb, each an `Args` and a `run`.
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+
+pub mod crds;
+pub mod template;
+
+/// Renders charts and looks after releases, the way `helm` and `kubectl` do.
+#[derive(Debug, Parser)]
+#[command(name = "pinnace", version, propagate_version = true, arg_required_else_help = true)]
+pub struct Pinnace {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Render a chart on this machine, as `helm template` does
+    Template(template::Args),
+    /// Write the custom resource definitions, generated from the types
+    Crds(crds::Args),
+    /// Print a completion script for a shell
+    Completion { shell: clap_complete::Shell },
+}
+
+impl Pinnace {
+    /// Runs the command; prints results to stdout.
+    pub fn run(self) -> anyhow::Result<()> {
+        match self.command {
+            Command::Template(args) => template::run(args),
+            Command::Crds(args) => crds::run(args),
+            Command::Completion { shell } => {
+                let command = &mut Self::command();
+                clap_complete::generate(shell, command, "pinnace", &mut std::io::stdout());
+                Ok(())
+            }
+        }
+    }
+}
