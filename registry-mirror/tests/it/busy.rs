@@ -1,9 +1,9 @@
 use std::time::Duration;
 
-use pinnace_registry::{Client, Credentials, Options};
+use pinnace_registry::{Client, Credentials, Limits, Options};
 
 use crate::support::{
-    fake::{Fake, Parts, status, with_header},
+    fake::{Fake, Parts, silent, status, with_header},
     limits, plain, refused,
 };
 
@@ -64,6 +64,14 @@ async fn the_registrys_own_words_are_shown_within_bounds() {
     let error = plain(limits()).pull_chart(&fake.chart(), None).await;
     let error = refused(error, "ServerError", "answered 500 for").to_string();
     assert!(error.contains(": diskfull x") && error.len() < 500, "{error}");
+}
+
+#[tokio::test]
+async fn silence_ends() {
+    let fake = Fake::start(Parts::new("x"), |_| Some(silent())).await;
+    let limits = Limits { idle_timeout: Duration::from_millis(50), ..limits() };
+    let pulled = plain(limits).pull_chart(&fake.chart(), None).await;
+    assert!(refused(pulled, "TimedOut", "/app:1").is_transient());
 }
 
 #[tokio::test]

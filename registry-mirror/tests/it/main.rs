@@ -5,12 +5,14 @@
 //! - [`sign_in`]: token services
 //! - [`hostile`]: a registry of our own that sends wrong, endless or broken answers
 //! - [`busy`]: a registry of our own that limits, fails or redirects
+//! - [`in_the_clear`]: redirects and token services without TLS
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
 mod busy;
 mod distribution;
 mod hostile;
+mod in_the_clear;
 mod pages;
 mod proxied;
 mod sign_in;

@@ -146,3 +146,8 @@ pub fn broken(beginning: &'static str) -> Response {
 pub fn endless() -> Response {
     Body::from_stream(stream::repeat(Ok::<_, Infallible>("x".repeat(1 << 16)))).into_response()
 }
+
+/// A head, and a body that never comes.
+pub fn silent() -> Response {
+    Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()).into_response()
+}
