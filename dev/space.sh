@@ -71,7 +71,7 @@ check_host() {
     command -v "$program" >/dev/null || missing+=("$program")
   done
   ((${#missing[@]} == 0)) || die "missing: ${missing[*]}; run dev/install"
-  mkdir -p -m 700 "$SPACES"
+  (umask 077 && mkdir -p "$SPACES")
   [[ $(stat -f -c %T "$SPACES") != overlayfs ]] ||
     die "$SPACES is on an overlay, which cannot hold another: set PINNACE_SPACES to a folder on a disk or tmpfs"
   find_cgroups
@@ -79,6 +79,7 @@ check_host() {
 
 # Where the kernel keeps cgroup v2, by which spaces are killed: alone, or beside
 # the controllers of cgroup v1.
+# shellcheck disable=SC2034  # `cluster` asks for the version
 find_cgroups() {
   if [[ $(stat -f -c %T "$cgroups") == cgroup2fs ]]; then
     cgroup_version=2 tracked=$cgroups
@@ -228,11 +229,11 @@ make_pki() {
 # trust NAME CA-FILE: programs started later in the space NAME trust this CA.
 trust() { inside "$1" tee -a "$trusted" <"$2" >/dev/null; }
 
-# start_registry [USER:PASSWORD]: an OCI registry on $registry_ip:443. With a login,
-# accounts added later to $state/htpasswd (bcrypt) count at once.
+# start_registry USER:PASSWORD: an OCI registry on $registry_ip:443, open to all if
+# the argument is empty. Accounts added later to $state/htpasswd (bcrypt) count at once.
 start_registry() {
   local auth=''
-  if [[ -n ${1:-} ]]; then
+  if [[ -n $1 ]]; then
     # shellcheck disable=SC2016  # perl variables and a bcrypt prefix
     echo "${1%%:*}:$(perl -e 'print crypt($ARGV[0], q($2b$05$) . $ARGV[1])' \
       "${1#*:}" "$(openssl rand -hex 11)")" >"$state/htpasswd"
