@@ -85,7 +85,10 @@ impl Default for Options {
 pub enum Error {
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
-    #[error("cannot {verb} revision {version} of release {release}: {}", cluster::error::explain(source))]
+    #[error(
+        "cannot {verb} revision {version} of release {release}: {}",
+        cluster::error::explain(source)
+    )]
     Storage { verb: &'static str, release: String, version: u32, source: kube::Error },
     #[error("cannot list the revisions of release {release}: {}", cluster::error::explain(source))]
     List { release: String, source: kube::Error },
@@ -110,8 +113,12 @@ impl Error {
     /// Whether the action was told to stop, or could not reach the cluster: its record stays pending.
     pub fn leaves_pending(&self) -> bool {
         match self {
-            Self::Cluster(error) => matches!(error, cluster::Error::Interrupted) || error.transient(),
-            Self::Storage { source, .. } | Self::List { source, .. } => cluster::error::transient(source),
+            Self::Cluster(error) => {
+                matches!(error, cluster::Error::Interrupted) || error.transient()
+            }
+            Self::Storage { source, .. } | Self::List { source, .. } => {
+                cluster::error::transient(source)
+            }
             Self::Conflict { .. } | Self::Missing { .. } => true,
             Self::Malformed { .. } | Self::TooLarge { .. } | Self::Hook { .. } => false,
         }

@@ -118,7 +118,12 @@ fn unchanged(object: &Object, earlier: &[Vec<Object>]) -> bool {
     !earlier.is_empty() && earlier.iter().all(same)
 }
 
-async fn carry_out(cluster: &Cluster, object: &Object, step: Step, owner: &Owner) -> Result<(), Error> {
+async fn carry_out(
+    cluster: &Cluster,
+    object: &Object,
+    step: Step,
+    owner: &Owner,
+) -> Result<(), Error> {
     if step == Step::Leave {
         return Ok(());
     }
@@ -176,7 +181,8 @@ mod tests {
         use Adoption::{Adopt, Refuse};
         let bare = metadata(json!({"labels": {"app": "x"}}));
         let (ours, theirs) = (live("r"), live("other"));
-        let cases: [(Option<&ObjectMeta>, Option<&str>, bool, Adoption, Result<Step, Obstacle>); 9] = [
+        let cases: [(Option<&ObjectMeta>, Option<&str>, bool, Adoption, Result<Step, Obstacle>);
+            9] = [
             (None, Some("n"), false, Adopt, Ok(Step::Write)),
             (None, None, true, Adopt, Ok(Step::Write)),
             (Some(&ours), Some("n"), false, Adopt, Ok(Step::Write)),

@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn what_is_written() {
         let wanted = json!({"spec": {"group": "g", "versions": [{"name": "v1"}]}});
-        let same = json!({"spec": {"group": "g", "versions": [{"name": "v1", "served": true}], "x": 1}});
+        let same =
+            json!({"spec": {"group": "g", "versions": [{"name": "v1", "served": true}], "x": 1}});
         let other = json!({"spec": {"group": "g", "versions": []}});
         for (live, policy, expected) in [
             (None, Policy::Skip, false),

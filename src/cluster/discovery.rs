@@ -45,7 +45,8 @@ impl Discovery {
         }
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let gvk = GroupVersionKind::gvk(group, version, kind);
-        let unknown = || Error::UnknownKind { api_version: wanted.0.clone(), kind: wanted.1.clone() };
+        let unknown =
+            || Error::UnknownKind { api_version: wanted.0.clone(), kind: wanted.1.clone() };
         let found = error::retried(|| oneshot::pinned_kind(&self.client, &gvk)).await;
         let (resource, capabilities) = found.map_err(|e| match e {
             kube::Error::Discovery(_) => unknown(),

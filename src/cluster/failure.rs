@@ -44,7 +44,9 @@ async fn pods(cluster: &Cluster, namespace: &str, key: &Key, object: &DynamicObj
     let Ok(list) = api.list(&ListParams::default().limit(500)).await else { return Vec::new() };
     let selected = |pod: &Pod| {
         let value = serde_json::to_value(pod).ok();
-        value.and_then(|v| serde_json::from_value(v).ok()).is_some_and(|p| ready::selects(object, &p))
+        value
+            .and_then(|v| serde_json::from_value(v).ok())
+            .is_some_and(|p| ready::selects(object, &p))
     };
     let ready = |pod: &Pod| {
         let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());

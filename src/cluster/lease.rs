@@ -69,7 +69,11 @@ impl Lease {
                 () = shutdown.cancelled() => return None,
             }
         }
-        tracing::info!(lease = candidate.settings.name, identity = candidate.settings.identity, "leading");
+        tracing::info!(
+            lease = candidate.settings.name,
+            identity = candidate.settings.identity,
+            "leading"
+        );
         let (lost, stop) = (CancellationToken::new(), CancellationToken::new());
         let renewing = tokio::spawn(keep(candidate, lost.clone(), stop.clone()));
         Some(Self { lost, stop, renewing: Some(renewing) })
@@ -105,9 +109,16 @@ async fn keep(mut candidate: Candidate, lost: CancellationToken, stop: Cancellat
             }
         }
         let started = Instant::now();
-        match tokio::time::timeout_at(until.max(started + Duration::from_secs(1)), candidate.try_lead()).await {
+        match tokio::time::timeout_at(
+            until.max(started + Duration::from_secs(1)),
+            candidate.try_lead(),
+        )
+        .await
+        {
             Ok(true) => renewed = started,
-            Ok(false) if !candidate.may_be_ours() || Instant::now() >= until => return lost.cancel(),
+            Ok(false) if !candidate.may_be_ours() || Instant::now() >= until => {
+                return lost.cancel();
+            }
             Err(_) if Instant::now() >= until => return lost.cancel(),
             _ => {}
         }
@@ -215,7 +226,9 @@ impl Candidate {
             since: now,
         });
         self.seen = match (self.seen.take(), next) {
-            (Some(before), Some(next)) if before.holder == next.holder && before.renewed == next.renewed => {
+            (Some(before), Some(next))
+                if before.holder == next.holder && before.renewed == next.renewed =>
+            {
                 Some(before)
             }
             (_, next) => next,
@@ -252,11 +265,12 @@ impl Candidate {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn only_a_lease_that_we_saw_expire_is_taken() {
+    #[test]
+    fn only_a_lease_that_we_saw_expire_is_taken() {
         let start = Instant::now();
         let duration = Duration::from_secs(15);
-        let seen = |holder: &str| Seen { holder: holder.into(), renewed: None, duration, since: start };
+        let seen =
+            |holder: &str| Seen { holder: holder.into(), renewed: None, duration, since: start };
         let after = |seconds| start + Duration::from_secs(seconds);
         for (seen, now, expected) in [
             (None, start, Decision::Create),

@@ -72,7 +72,8 @@ impl Object {
     }
 
     fn new(value: Value) -> Result<Self, String> {
-        let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let text =
+            |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let key = Key {
             api_version: text("/apiVersion").ok_or("an object has no apiVersion")?,
             kind: text("/kind").ok_or("an object has no kind")?,
@@ -120,7 +121,11 @@ fn documents(yaml: &str) -> impl Iterator<Item = &str> {
         offset += line.len();
     }
     let ends: Vec<usize> = starts.iter().skip(1).map(|s| s.0).chain([yaml.len()]).collect();
-    starts.into_iter().zip(ends).map(|((_, from), to)| &yaml[from..to]).filter(|d| !d.trim().is_empty())
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|((_, from), to)| &yaml[from..to])
+        .filter(|d| !d.trim().is_empty())
 }
 
 /// The file that a `# Source:` line names.
@@ -211,7 +216,10 @@ mod tests {
     fn an_error_names_the_template() {
         let yaml = "---\n# Source: c/templates/x.yaml\nkind: Pod\nmetadata: {name: x}\n";
         let error = Object::parse_all(yaml, "m").expect_err("no apiVersion").to_string();
-        assert_eq!(error, "cannot read the manifest of c/templates/x.yaml: an object has no apiVersion");
+        assert_eq!(
+            error,
+            "cannot read the manifest of c/templates/x.yaml: an object has no apiVersion"
+        );
     }
 
     #[test]

@@ -35,9 +35,11 @@ pub fn uninstall_order(objects: &[Object]) -> Vec<&Object> {
 
 /// Whether a live object may be deleted with the release: it is the release's own, and not to be kept.
 pub fn deletable(live: &ObjectMeta, manifest: &Object, owner: &Owner) -> bool {
-    let says_keep = |policy: Option<&str>| policy.is_some_and(|p| p.trim().eq_ignore_ascii_case("keep"));
+    let says_keep =
+        |policy: Option<&str>| policy.is_some_and(|p| p.trim().eq_ignore_ascii_case("keep"));
     let annotation = live.annotations.as_ref().and_then(|a| a.get(RESOURCE_POLICY));
-    let keep = says_keep(annotation.map(String::as_str)) || says_keep(manifest.annotation(RESOURCE_POLICY));
+    let keep = says_keep(annotation.map(String::as_str))
+        || says_keep(manifest.annotation(RESOURCE_POLICY));
     Owner::of(live).as_ref() == Some(owner) && !keep
 }
 

@@ -50,7 +50,8 @@ pub fn readiness(object: &DynamicObject) -> Readiness {
         return InProgress("it is being deleted".into());
     }
     let kind = object.types.as_ref().map_or("", |t| t.kind.as_str());
-    let group = object.types.as_ref().and_then(|t| t.api_version.split_once('/')).map_or("", |g| g.0);
+    let group =
+        object.types.as_ref().and_then(|t| t.api_version.split_once('/')).map_or("", |g| g.0);
     let generation = object.metadata.generation.unwrap_or(0);
     let view = View { spec: &object.data["spec"], status: &object.data["status"] };
     if view.status["observedGeneration"].as_i64().is_some_and(|seen| seen < generation) {
@@ -123,8 +124,12 @@ impl View<'_> {
     }
 
     fn deployment(&self) -> Readiness {
-        if self.condition("Progressing").is_some_and(|c| c["reason"] == "ProgressDeadlineExceeded") {
-            return Failed(format!("its progress deadline is exceeded: {}", self.says("Progressing")));
+        if self.condition("Progressing").is_some_and(|c| c["reason"] == "ProgressDeadlineExceeded")
+        {
+            return Failed(format!(
+                "its progress deadline is exceeded: {}",
+                self.says("Progressing")
+            ));
         }
         let (wanted, updated) = (self.wanted(), self.count("updatedReplicas"));
         let available = self.count("availableReplicas");
@@ -163,7 +168,8 @@ impl View<'_> {
 
     fn daemon_set(&self) -> Readiness {
         let wanted = self.count("desiredNumberScheduled");
-        let (updated, available) = (self.count("updatedNumberScheduled"), self.count("numberAvailable"));
+        let (updated, available) =
+            (self.count("updatedNumberScheduled"), self.count("numberAvailable"));
         let on_delete = self.spec.pointer("/updateStrategy/type").is_some_and(|t| t == "OnDelete");
         if updated < wanted && !on_delete {
             InProgress(format!("{updated} of {wanted} pods are updated"))
@@ -193,7 +199,8 @@ impl View<'_> {
         } else if self.spec["suspend"] == true {
             InProgress("the job is suspended".into())
         } else {
-            let (done, wanted) = (self.count("succeeded"), self.spec["completions"].as_i64().unwrap_or(1));
+            let (done, wanted) =
+                (self.count("succeeded"), self.spec["completions"].as_i64().unwrap_or(1));
             InProgress(format!("{done} of {wanted} pods of the job have completed"))
         }
     }
@@ -203,7 +210,10 @@ impl View<'_> {
             Some("Succeeded") => Ready,
             Some("Failed") => {
                 let why = self.status["message"].as_str().or(self.status["reason"].as_str());
-                Failed(format!("the pod failed: {}", why.unwrap_or("a container ended with an error")))
+                Failed(format!(
+                    "the pod failed: {}",
+                    why.unwrap_or("a container ended with an error")
+                ))
             }
             Some("Running") if self.is("Ready", "True") => Ready,
             phase => InProgress(format!("the pod is {} and not ready", phase.unwrap_or("Pending"))),
@@ -263,10 +273,14 @@ pub fn hopeless(pod: &DynamicObject) -> Option<String> {
         let message = waiting["message"].as_str().unwrap_or("no message");
         match waiting["reason"].as_str() {
             Some(
-                reason @ ("ImagePullBackOff" | "InvalidImageName" | "ErrImageNeverPull"
+                reason @ ("ImagePullBackOff"
+                | "InvalidImageName"
+                | "ErrImageNeverPull"
                 | "CreateContainerConfigError"),
             ) => return Some(format!("container {name}: {reason}: {message}")),
-            Some("CrashLoopBackOff") if container["restartCount"].as_i64() >= Some(MAX_RESTARTS) => {
+            Some("CrashLoopBackOff")
+                if container["restartCount"].as_i64() >= Some(MAX_RESTARTS) =>
+            {
                 let last = &container["lastState"]["terminated"];
                 let code = last["exitCode"].as_i64().unwrap_or(-1);
                 let reason = last["reason"].as_str().unwrap_or("Error");

@@ -71,7 +71,11 @@ pub async fn ready(cluster: &Cluster, wait: Wait<'_>) -> Result<(), Error> {
 }
 
 /// Waits until these incarnations (key and UID) are gone.
-pub async fn deleted(cluster: &Cluster, objects: &[(Key, String)], deadline: Instant) -> Result<(), Error> {
+pub async fn deleted(
+    cluster: &Cluster,
+    objects: &[(Key, String)],
+    deadline: Instant,
+) -> Result<(), Error> {
     let mut left: Vec<&Key> = objects.iter().map(|(key, _)| key).collect();
     let waiting = async {
         for (key, uid) in objects {
@@ -84,7 +88,10 @@ pub async fn deleted(cluster: &Cluster, objects: &[(Key, String)], deadline: Ins
         Ok(result) => result,
         Err(_) => {
             let names: Vec<String> = left.into_iter().map(Key::to_string).collect();
-            Err(Error::NotReady(format!("timed out waiting for the deletion of {}", names.join(", "))))
+            Err(Error::NotReady(format!(
+                "timed out waiting for the deletion of {}",
+                names.join(", ")
+            )))
         }
     }
 }
@@ -141,11 +148,12 @@ fn one(
 
 /// Refused for good (as opposed to a broken connection, which the watcher mends).
 fn lasting(error: watcher::Error) -> Option<watcher::Error> {
-    let refused = |e: &kube::Error| {
-        error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405))
-    };
+    let refused =
+        |e: &kube::Error| error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405));
     match &error {
-        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) if refused(e) => {
+        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e)
+            if refused(e) =>
+        {
             Some(error)
         }
         _ => None,
@@ -215,7 +223,14 @@ struct State {
 impl State {
     fn new(objects: Vec<Key>, until: Until, since: Option<Timestamp>) -> Self {
         let readiness = vec![None; objects.len()];
-        Self { objects, until, since, readiness, workloads: HashMap::new(), hopeless: HashMap::new() }
+        Self {
+            objects,
+            until,
+            since,
+            readiness,
+            workloads: HashMap::new(),
+            hopeless: HashMap::new(),
+        }
     }
 
     fn done(&self) -> bool {
@@ -275,13 +290,16 @@ impl State {
 
     /// The objects that are not ready, with what each of them waits for.
     fn missing(&self) -> String {
-        let waiting = self.objects.iter().zip(&self.readiness).filter_map(|(key, readiness)| {
-            match readiness {
-                Some(Readiness::Ready) => None,
-                Some(Readiness::InProgress(why) | Readiness::Failed(why)) => Some(format!("{key}: {why}")),
-                None => Some(format!("{key}: nothing is known of it")),
-            }
-        });
+        let waiting =
+            self.objects.iter().zip(&self.readiness).filter_map(
+                |(key, readiness)| match readiness {
+                    Some(Readiness::Ready) => None,
+                    Some(Readiness::InProgress(why) | Readiness::Failed(why)) => {
+                        Some(format!("{key}: {why}"))
+                    }
+                    None => Some(format!("{key}: nothing is known of it")),
+                },
+            );
         waiting.take(10).collect::<Vec<_>>().join("; ")
     }
 }

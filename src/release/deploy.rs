@@ -73,8 +73,7 @@ async fn steps(
     let objects = placed(ctx.cluster, &stored.record).await?;
     let earlier = earlier(ctx, stored.record.version).await?;
     let owner = ctx.owner();
-    let plan =
-        Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
+    let plan = Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
     plan.run(ctx.cluster, &owner).await?;
     let gone = prune::gone(&earlier, &objects);
     prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
@@ -99,7 +98,8 @@ async fn wait(
         .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
         .collect();
     let deadline = Instant::now() + options.timeout;
-    let wait = Wait { objects: &keys, until: Until::Ready, deadline, since, progress: ctx.progress };
+    let wait =
+        Wait { objects: &keys, until: Until::Ready, deadline, since, progress: ctx.progress };
     let waited = tokio::select! {
         result = wait::ready(ctx.cluster, wait) => result,
         () = ctx.preempt.cancelled() => Err(cluster::Error::Preempted),

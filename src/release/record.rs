@@ -20,7 +20,9 @@ pub const MAX_ENCODED: usize = 1 << 20;
 const MAX_DECODED: u64 = 64 << 20;
 
 /// Helm's statuses (`pkg/release/common/status.go`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Status {
     #[default]

@@ -10,7 +10,11 @@ use crate::cluster::Object;
 
 /// Resumes a pending revision. The caller knows that its owner no longer works on it: it holds the leader's
 /// lease, and is not at work on the release itself.
-pub async fn run(ctx: &Context<'_>, mut stored: Stored, options: &Options) -> Result<Record, Error> {
+pub async fn run(
+    ctx: &Context<'_>,
+    mut stored: Stored,
+    options: &Options,
+) -> Result<Record, Error> {
     let crds = match stored.record.info.rollback_revision {
         0 => crds(&stored.record)?,
         _ => Vec::new(),

@@ -13,8 +13,8 @@ use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 
-use super::record::{MAX_ENCODED, Record, Status};
 use super::Error;
+use super::record::{MAX_ENCODED, Record, Status};
 use crate::cluster::error::{is_code, retried};
 
 /// The type of Helm's Secrets.
@@ -122,18 +122,14 @@ impl Storage {
 
     /// One revision with its content.
     pub async fn get(&self, version: u32) -> Result<Stored, Error> {
-        let secret = retried(|| self.api.get(&self.key(version)))
-            .await
-            .map_err(self.failed("read", version))?;
+        let key = self.key(version);
+        let secret = retried(|| self.api.get(&key)).await.map_err(self.failed("read", version))?;
         self.decode(version, secret)
     }
 
     fn decode(&self, version: u32, secret: Secret) -> Result<Stored, Error> {
-        let malformed = |message: String| Error::Malformed {
-            release: self.release.clone(),
-            version,
-            message,
-        };
+        let malformed =
+            |message: String| Error::Malformed { release: self.release.clone(), version, message };
         let data = secret.data.as_ref().and_then(|d| d.get("release"));
         let data = data.ok_or_else(|| malformed("the Secret has no key \"release\"".into()))?;
         let mut record = Record::decode(&data.0).map_err(|e| malformed(e.to_string()))?;
@@ -184,7 +180,8 @@ impl Storage {
     }
 
     pub async fn delete(&self, version: u32) -> Result<(), Error> {
-        match retried(|| self.api.delete(&self.key(version), &DeleteParams::default())).await {
+        let (key, params) = (self.key(version), DeleteParams::default());
+        match retried(|| self.api.delete(&key, &params)).await {
             Err(e) if !is_code(&e, 404) => Err(self.failed("delete", version)(e)),
             _ => Ok(()),
         }

@@ -32,7 +32,8 @@ fn short(object: &DynamicObject) -> &'static str {
 #[test]
 fn deployments() {
     let available = json!([{"type": "Available", "status": "True"}]);
-    let late = json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
+    let late =
+        json!([{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]);
     let status = |seen, all, updated, available_count, conditions: &Value| {
         json!({
             "observedGeneration": seen, "replicas": all, "updatedReplicas": updated,
@@ -49,7 +50,11 @@ fn deployments() {
         (status(2, 2, 2, 1, &late), "failed"),
         (status(2, 2, 2, 2, &available), "ready"),
     ] {
-        assert_eq!(short(&workload("Deployment", json!({"replicas": 2}), status.clone())), expected, "{status}");
+        assert_eq!(
+            short(&workload("Deployment", json!({"replicas": 2}), status.clone())),
+            expected,
+            "{status}"
+        );
     }
     let none = json!({"observedGeneration": 2});
     assert_eq!(short(&workload("Deployment", json!({"replicas": 0}), none)), "ready");
@@ -74,7 +79,11 @@ fn stateful_sets() {
         (&partition, status(3, 1, "a"), "ready"),
         (&on_delete, status(3, 0, "a"), "ready"),
     ] {
-        assert_eq!(short(&workload("StatefulSet", spec.clone(), status.clone())), expected, "{spec} {status}");
+        assert_eq!(
+            short(&workload("StatefulSet", spec.clone(), status.clone())),
+            expected,
+            "{spec} {status}"
+        );
     }
 }
 
@@ -95,7 +104,8 @@ fn daemon_sets() {
 
 #[test]
 fn other_kinds() {
-    let condition = |kind: &str, status: &str| json!({"conditions": [{"type": kind, "status": status}]});
+    let condition =
+        |kind: &str, status: &str| json!({"conditions": [{"type": kind, "status": status}]});
     let crd = "apiextensions.k8s.io/v1";
     for (api_version, kind, spec, status, expected) in [
         ("batch/v1", "Job", json!({}), json!({}), "in progress"),
@@ -107,7 +117,13 @@ fn other_kinds() {
         ("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Pending"}), "in progress"),
         ("v1", "PersistentVolumeClaim", json!({}), json!({"phase": "Bound"}), "ready"),
         ("v1", "Service", json!({"type": "ClusterIP"}), json!({}), "ready"),
-        ("v1", "Service", json!({"type": "LoadBalancer"}), json!({"loadBalancer": {}}), "in progress"),
+        (
+            "v1",
+            "Service",
+            json!({"type": "LoadBalancer"}),
+            json!({"loadBalancer": {}}),
+            "in progress",
+        ),
         (crd, "CustomResourceDefinition", json!({}), json!({}), "in progress"),
         (crd, "CustomResourceDefinition", json!({}), condition("Established", "True"), "ready"),
         (crd, "CustomResourceDefinition", json!({}), condition("NamesAccepted", "False"), "failed"),
@@ -117,7 +133,11 @@ fn other_kinds() {
         ("x.io/v1", "Thing", json!({}), condition("Stalled", "True"), "failed"),
         ("x.io/v1", "Thing", json!({}), json!({"observedGeneration": 0}), "in progress"),
     ] {
-        assert_eq!(short(&thing(api_version, kind, spec, status.clone())), expected, "{kind} {status}");
+        assert_eq!(
+            short(&thing(api_version, kind, spec, status.clone())),
+            expected,
+            "{kind} {status}"
+        );
     }
 }
 
@@ -150,14 +170,18 @@ fn pods_beyond_hope() {
 
 #[test]
 fn selectors() {
-    let deployment = |selector: Value| workload("Deployment", json!({"selector": selector}), json!({}));
+    let deployment =
+        |selector: Value| workload("Deployment", json!({"selector": selector}), json!({}));
     let pod = object(json!({"metadata": {"name": "p", "labels": {"app": "a", "tier": "b"}}}));
     for (selector, expected) in [
         (json!({}), false),
         (json!({"matchLabels": {"app": "a"}}), true),
         (json!({"matchLabels": {"app": "a", "tier": "c"}}), false),
         (json!({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["b"]}]}), true),
-        (json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]}), false),
+        (
+            json!({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["b"]}]}),
+            false,
+        ),
         (json!({"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}), true),
         (json!({"matchExpressions": [{"key": "x", "operator": "Exists"}]}), false),
     ] {
