@@ -1,6 +1,8 @@
 //! The test bed keeps its promises: clusters run pods, links lead one way only, and
 //! nothing is left when a handle is gone or its process was killed.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests too
+
 use std::process::Command;
 
 use pinnace_testbed::{Cluster, Image, Link, Vendor, tool};
