@@ -2,7 +2,11 @@
 //! No I/O, no async, no Kubernetes client.
 
 pub mod chart;
+pub mod path_pattern;
 pub mod render;
+pub mod values;
+mod version;
+pub mod yaml;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};
