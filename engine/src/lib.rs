@@ -2,7 +2,9 @@
 //! No I/O, no async, no Kubernetes client.
 
 pub mod chart;
+mod functions;
 pub mod render;
+pub mod template;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};
