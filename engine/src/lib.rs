@@ -2,8 +2,10 @@
 //! No I/O, no async, no Kubernetes client.
 
 pub mod chart;
+mod functions;
 pub mod path_pattern;
 pub mod render;
+pub mod template;
 pub mod values;
 mod version;
 pub mod yaml;
