@@ -103,12 +103,10 @@ impl Kind {
 }
 
 /// All tables.
-const FAMILIES: &[&[Function]] =
-    &[builtin::TABLE, compare::TABLE, duration::TABLE, include::TABLE];
+const FAMILIES: &[&[Function]] = &[builtin::TABLE, compare::TABLE, duration::TABLE, include::TABLE];
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect()
-});
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect());
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {

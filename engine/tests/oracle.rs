@@ -60,9 +60,8 @@ fn run(template: &str, data: &serde_json::Value) -> String {
     ]);
     let dot = Value::map([("Values", Value::Map(values)), ("Release", release)]);
     let mut set = TemplateSet::new();
-    let result = set
-        .parse(FILE, template)
-        .and_then(|()| set.execute(FILE, &dot, &Environment::system()));
+    let result =
+        set.parse(FILE, template).and_then(|()| set.execute(FILE, &dot, &Environment::system()));
     let (mark, text) = match result {
         Ok(text) => ("| ", text),
         Err(error) => ("! ", error.helm_text()),

@@ -83,8 +83,7 @@ fn index(item: &Value, indexes: &[Value]) -> Returned {
                         }
                     });
                 };
-                let missing =
-                    if map.kind() == MapType::String { "".into() } else { Value::Nil };
+                let missing = if map.kind() == MapType::String { "".into() } else { Value::Nil };
                 map.get(key).unwrap_or(missing)
             }
             Value::Object(object) => {

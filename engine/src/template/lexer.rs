@@ -320,9 +320,7 @@ impl<'a> Lexer<'a> {
             }
             '|' => self.emit(ItemType::Pipe),
             '"' => self.quoted('"', ItemType::String, "unterminated quoted string"),
-            '\'' => {
-                self.quoted('\'', ItemType::CharConstant, "unterminated character constant")
-            }
+            '\'' => self.quoted('\'', ItemType::CharConstant, "unterminated character constant"),
             '`' => match self.rest().find('`') {
                 Some(x) => {
                     self.line += count_lines(&self.rest()[..x]);
