@@ -10,6 +10,9 @@ pub mod session;
 mod telemetry;
 pub mod token;
 
+#[cfg(test)]
+mod tests;
+
 use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
