@@ -1,9 +1,24 @@
 //! Stages 2 and 7: opens the one connection out, writes what was pinned, reports what is there.
+//!
+//! * [`config`] — what the agent is told at start
+//! * [`link`] — the connection to the Console: desired state in, observations and telemetry out
+//! * [`accepted`] — the last desired state, kept for the next start
+//! * [`pins`] — pure: a desired state as Kubernetes objects; [`enforce`] — keeps them that way
+//! * [`report`] — what is there, to the Console and into QdrantCloudRegion.status
+//! * [`world`] — the watches that enforcement, reports and telemetry share
 
+pub mod accepted;
 pub mod config;
+pub mod enforce;
 pub mod link;
+pub mod pins;
+pub mod report;
+pub mod world;
 
 use std::error::Error;
+
+/// The field manager of everything that the agent writes.
+pub const FIELD_MANAGER: &str = "qdrant-cloud-agent";
 
 /// An error and its causes on one line, for logs and statuses.
 pub fn chain(error: &dyn Error) -> String {
