@@ -5,6 +5,8 @@
 //! * [`accepted`] — the last desired state, kept for the next start
 //! * [`pins`] — pure: a desired state as Kubernetes objects; [`enforce`] — keeps them that way
 //! * [`report`] — what is there, to the Console and into QdrantCloudRegion.status
+//! * telemetry — events, usage and databases, into the ring
+//! * [`run`] — the process: what starts when, and how it ends
 //! * [`world`] — the watches that enforcement, reports and telemetry share
 
 pub mod accepted;
@@ -13,6 +15,8 @@ pub mod enforce;
 pub mod link;
 pub mod pins;
 pub mod report;
+pub mod run;
+mod telemetry;
 pub mod world;
 
 use std::error::Error;
