@@ -16,14 +16,17 @@ use kube::{
     },
 };
 use serde::de::DeserializeOwned;
-use std::{fmt::Debug, hash::Hash, sync::Arc};
-use tokio::{sync::watch, task::JoinSet};
+use std::{fmt::Debug, hash::Hash, sync::Arc, time::Duration};
+use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{chain, pins};
 use crate::api::{
     cluster::QdrantCluster, helm_release::HelmRelease, helm_repository::HelmRepository,
     region::QdrantCloudRegion,
 };
+
+/// A kind that the cluster does not have is looked for this often.
+const MISSING: Duration = Duration::from_secs(30);
 
 /// Watched objects. Kinds that the agent writes are kept as they are, so that fields of newer versions
 /// are seen too.
@@ -42,6 +45,7 @@ pub struct World {
     pub attributes_classes: Store<VolumeAttributesClass>,
     pub snapshot_classes: Store<DynamicObject>,
     changed: watch::Receiver<()>,
+    listed: watch::Receiver<bool>,
 }
 
 impl World {
@@ -58,7 +62,8 @@ impl World {
         let all = watcher::Config::default;
         let snapshot =
             GroupVersionKind::gvk("snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass");
-        Self {
+        let (announce, listed) = watch::channel(false);
+        let world = Self {
             releases: watches.own(ApiResource::erase::<HelmRelease>(&()), true, all()),
             repositories: watches.own(ApiResource::erase::<HelmRepository>(&()), true, all()),
             regions: watches.own(
@@ -80,7 +85,10 @@ impl World {
             attributes_classes: watches.of(Api::all(client.clone())),
             snapshot_classes: watches.own(ApiResource::from_gvk(&snapshot), false, all()),
             changed,
-        }
+            listed,
+        };
+        tasks.spawn(world.clone().announce(announce));
+        world
     }
 
     /// Notified after each change of any of the objects.
@@ -96,14 +104,24 @@ impl World {
 
     /// Waits until the kinds that the agent writes have been listed once.
     pub async fn ready(&self) {
-        for store in
-            [&self.releases, &self.repositories, &self.regions, &self.clusters, &self.ca_secret]
-        {
-            // An error means that the watch was ended, and with it whoever waits here.
+        if self.listed.clone().wait_for(|listed| *listed).await.is_err() {
+            // The watches were ended, and whoever waits here is about to be.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// The one waiter: a store wakes only the last of several tasks that wait for it.
+    async fn announce(self, listed: watch::Sender<bool>) {
+        let own =
+            [&self.releases, &self.repositories, &self.regions, &self.clusters, &self.ca_secret];
+        for store in own {
             if store.wait_until_ready().await.is_err() {
-                std::future::pending::<()>().await;
+                return;
             }
         }
+        listed.send_replace(true);
+        // Those who ask later find the answer as long as this is not dropped.
+        listed.closed().await;
     }
 
     fn store(&self, kind: &str) -> Option<&Store<DynamicObject>> {
@@ -171,11 +189,24 @@ impl Watches<'_> {
                     Ok(_) => {
                         changed.send_replace(());
                     }
-                    // A kind that the cluster does not have is looked for again later.
-                    Err(error) => tracing::debug!(kind, "watch: {}", chain(&error)),
+                    Err(error) => {
+                        tracing::debug!(kind, "watch: {}", chain(&error));
+                        // A kind that the cluster does not have is looked for again, without hurry.
+                        if is_missing(&error) {
+                            sleep(MISSING).await;
+                        }
+                    }
                 }
             }
         });
         store
+    }
+}
+
+fn is_missing(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => status.code == 404,
+        _ => false,
     }
 }

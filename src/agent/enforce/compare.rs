@@ -36,10 +36,11 @@ pub fn difference(
     let mut owned = BTreeSet::new();
     for entry in live.metadata.managed_fields.iter().flatten() {
         let applied = entry.operation.as_deref() == Some("Apply") && entry.subresource.is_none();
-        if applied && entry.manager.as_deref() == Some(manager) {
-            if let Some(fields) = &entry.fields_v1 {
-                leaves_owned(&fields.0, "", &mut owned);
-            }
+        if let Some(fields) = &entry.fields_v1
+            && applied
+            && entry.manager.as_deref() == Some(manager)
+        {
+            leaves_owned(&fields.0, "", &mut owned);
         }
     }
     let mut named = BTreeSet::new();

@@ -75,8 +75,8 @@ impl Inner {
     }
 
     fn take(&mut self, credit: u64) -> Option<(TelemetryRequest, u64)> {
-        if let Some(gap) = &self.gap {
-            let record = TelemetryRequest { message: Some(Message::Gap(gap.clone())) };
+        if let Some(gap) = self.gap {
+            let record = TelemetryRequest { message: Some(Message::Gap(gap)) };
             let size = record.encoded_len() as u64;
             return (size <= credit).then(|| {
                 self.gap = None;

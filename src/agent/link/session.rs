@@ -120,7 +120,7 @@ impl<'a> Session<'a> {
     fn verify(&self, message: wire::Desired) -> Result<(SignedDesired, Desired), Refusal> {
         let signature: [u8; 64] =
             message.signature.as_slice().try_into().map_err(|_| DesiredError::Signature)?;
-        let signed = SignedDesired { document: message.document.into(), signature };
+        let signed = SignedDesired { document: message.document, signature };
         let accepted = self.applied.as_ref().map_or(0, |applied| applied.generation);
         let key = &self.identity.console_key;
         let desired = signed.verify(key, &self.identity.environment, accepted)?;
@@ -209,8 +209,8 @@ mod tests {
         wire::Desired {
             generation,
             digest: signed.digest().to_string(),
-            document: signed.document.into(),
-            signature: signed.signature.to_vec().into(),
+            document: signed.document,
+            signature: signed.signature.to_vec(),
         }
     }
 
@@ -255,13 +255,13 @@ mod tests {
         let applied = Applied { generation: 4, digest: String::new() };
         assert!(refusal(Some(applied), desired("env", 3, &key())).contains("generation 3"));
         let mut short = desired("env", 3, &key());
-        short.signature = short.signature[..10].to_vec().into();
+        short.signature = short.signature[..10].to_vec();
         assert!(refusal(None, short).contains("signature"));
         let mut renamed = desired("env", 3, &key());
         renamed.generation = 9;
         assert!(refusal(None, renamed).contains("differs"));
         let mut large = desired("env", 3, &key());
-        large.document = vec![b' '; MAX_DOCUMENT + 1].into();
+        large.document = vec![b' '; MAX_DOCUMENT + 1];
         assert!(refusal(None, large).contains("bytes"));
     }
 

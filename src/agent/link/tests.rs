@@ -108,8 +108,8 @@ fn desired(environment: &str, generation: u64, key: &SigningKey) -> SyncResponse
         message: Some(sync_response::Message::Desired(wire::Desired {
             generation,
             digest: signed.digest().to_string(),
-            document: signed.document.into(),
-            signature: signed.signature.to_vec().into(),
+            document: signed.document,
+            signature: signed.signature.to_vec(),
         })),
     }
 }
