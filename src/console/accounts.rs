@@ -50,9 +50,9 @@ impl Accounts {
                 Ok(Some(Account { username: username.clone(), password: password.clone() }))
             }
             RegistryAccess::Htpasswd(path) => {
-                let account =
-                    Account { username: username(environment), password: keys::mint() };
-                let hash = bcrypt::hash(account.password.expose(), COST).map_err(AccountError::Hash)?;
+                let account = Account { username: username(environment), password: keys::mint() };
+                let hash =
+                    bcrypt::hash(account.password.expose(), COST).map_err(AccountError::Hash)?;
                 self.replace(path, environment, Some(hash)).await?;
                 Ok(Some(account))
             }

@@ -29,7 +29,8 @@ impl AdminKey {
                 "this call needs the header `Authorization: apikey <key>`",
             ));
         };
-        let key = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("apikey"));
+        let key =
+            header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("apikey"));
         match key {
             Some((_, key)) if self.is(key.trim()) => Ok(()),
             Some(_) => Err(Status::unauthenticated("the API key is not valid")),

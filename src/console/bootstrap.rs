@@ -10,7 +10,8 @@ use super::{
     settings::{Settings, registry_host},
 };
 use crate::{
-    model::redacted::Redacted, proto::qdrant::cloud::hybrid::v1::HybridCloudEnvironment as Environment,
+    model::redacted::Redacted,
+    proto::qdrant::cloud::hybrid::v1::HybridCloudEnvironment as Environment,
 };
 
 /// The Secret with the access key.
@@ -76,8 +77,7 @@ pub fn commands(inputs: &Inputs<'_>) -> Vec<String> {
         lines.push(trusting(certificates.as_deref(), &login));
     }
     let hash = keys::hash(inputs.access_key.expose());
-    let values =
-        pins::agent_values(inputs.settings, inputs.public_key, inputs.environment, &hash);
+    let values = pins::agent_values(inputs.settings, inputs.public_key, inputs.environment, &hash);
     let install = format!(
         "helm upgrade --install {} {} --version {} --namespace {namespace}{}",
         pins::AGENT,

@@ -55,7 +55,9 @@ fn existing(available: &[Version]) -> String {
     let names: Vec<String> = available.iter().take(NAMED).map(ToString::to_string).collect();
     match (names.len(), available.len()) {
         (0, _) => "are none at all".into(),
-        (named, all) if named < all => format!("are {} and {} older ones", names.join(", "), all - named),
+        (named, all) if named < all => {
+            format!("are {} and {} older ones", names.join(", "), all - named)
+        }
         (1, _) => format!("is only {}", names[0]),
         _ => format!("are {}", names.join(", ")),
     }
@@ -104,7 +106,11 @@ impl Catalogue {
             version.strip_prefix('v').unwrap_or(version).parse().map_err(malformed)?;
         let available = self.read(chart).await?;
         if !available.contains(&version) {
-            return Err(CatalogueError::UnknownVersion { chart: chart.to_owned(), version, available });
+            return Err(CatalogueError::UnknownVersion {
+                chart: chart.to_owned(),
+                version,
+                available,
+            });
         }
         self.resolve(chart, version).await
     }

@@ -131,7 +131,8 @@ impl ClusterService for Clusters {
         request: Request<CreateClusterRequest>,
     ) -> Result<Response<CreateClusterResponse>, Status> {
         let cluster = request.into_inner().cluster;
-        let mut cluster = cluster.ok_or_else(|| Status::invalid_argument("cluster: is required"))?;
+        let mut cluster =
+            cluster.ok_or_else(|| Status::invalid_argument("cluster: is required"))?;
         self.desk.check_account(&cluster.account_id)?;
         let violations = rules::violations(&cluster);
         if !violations.is_empty() {

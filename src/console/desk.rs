@@ -86,7 +86,10 @@ impl Desk {
         environment: &str,
     ) -> Result<BTreeMap<String, ClusterWant>, StoreError> {
         let clusters = self.store.clusters(Some(environment)).await?;
-        Ok(clusters.into_iter().map(|row| (row.document.id.clone(), clusters::want(&row))).collect())
+        Ok(clusters
+            .into_iter()
+            .map(|row| (row.document.id.clone(), clusters::want(&row)))
+            .collect())
     }
 
     /// How fresh the state of this environment is.
@@ -142,7 +145,9 @@ impl From<CatalogueError> for Status {
             }
             CatalogueError::Empty { .. } => Self::failed_precondition(text),
             CatalogueError::Registry { source, .. } => match source.reason {
-                "Unreachable" | "TimedOut" | "RateLimited" | "ServerError" => Self::unavailable(text),
+                "Unreachable" | "TimedOut" | "RateLimited" | "ServerError" => {
+                    Self::unavailable(text)
+                }
                 _ => Self::failed_precondition(text),
             },
         }

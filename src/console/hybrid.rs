@@ -245,12 +245,10 @@ impl HybridCloudService for Hybrid {
             None => self.desk.catalogue.newest(pins::OPERATOR).await?,
         };
         self.desk.store.choose(id, Some(&agent), Some(&operator)).await?;
-        let account = self
-            .desk
-            .accounts
-            .issue(&self.desk.settings, id)
-            .await
-            .map_err(|e| internal("a registry account could not be made; the log says why", e))?;
+        let account =
+            self.desk.accounts.issue(&self.desk.settings, id).await.map_err(|e| {
+                internal("a registry account could not be made; the log says why", e)
+            })?;
         let access_key = Redacted::new(format!("{id}|{}", keys::mint().expose()));
         let hash = keys::hash(access_key.expose());
         let epoch = self.desk.store.rotate_access_key(id, &hash, now()).await?;

@@ -137,10 +137,9 @@ fn operator_values(settings: &Settings, environment: &Environment) -> Value {
     }
     if let Some(repository) = &settings.database_image {
         let repository = match &c.container_registry_url {
-            Some(mirror) => repository.split_once('/').map_or_else(
-                || repository.clone(),
-                |(_, path)| format!("{mirror}/{path}"),
-            ),
+            Some(mirror) => repository
+                .split_once('/')
+                .map_or_else(|| repository.clone(), |(_, path)| format!("{mirror}/{path}")),
             None => repository.clone(),
         };
         let mut image = json!({"repository": repository});

@@ -49,7 +49,8 @@ pub enum SettingsError {
 impl Settings {
     /// Normalises trailing slashes and refuses what could not work.
     pub fn checked(mut self) -> Result<Self, SettingsError> {
-        for (flag, value) in [("public-url", &mut self.public_url), ("grpc-url", &mut self.grpc_url)]
+        for (flag, value) in
+            [("public-url", &mut self.public_url), ("grpc-url", &mut self.grpc_url)]
         {
             if !value.starts_with("https://") {
                 return Err(SettingsError::NotHttps { flag, value: value.clone() });

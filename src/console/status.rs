@@ -19,7 +19,8 @@ use crate::proto::{
             HybridCloudEnvironmentClusterCreationReadiness as Readiness,
             HybridCloudEnvironmentComponentStatus as ComponentStatus,
             HybridCloudEnvironmentComponentStatusPhase as ComponentPhase,
-            HybridCloudEnvironmentStatus as Status, HybridCloudEnvironmentStatusPhase as StatusPhase,
+            HybridCloudEnvironmentStatus as Status,
+            HybridCloudEnvironmentStatusPhase as StatusPhase,
             HybridCloudEnvironmentStorageClass as StorageClass,
             HybridCloudEnvironmentVolumeAttributesClass as AttributesClass,
             HybridCloudEnvironmentVolumeSnapshotClass as SnapshotClass, KubernetesDistribution,
@@ -38,7 +39,8 @@ pub fn environment(row: Option<&ObservationRow>, freshness: Freshness, now: i64)
         .map(|(name, seen)| component_status(name, seen, stale.as_deref(), now))
         .collect();
     components.sort_by(|a, b| a.name.cmp(&b.name));
-    let ready = |name: &str| observed.components.get(name).is_some_and(|c| c.phase() == Phase::Ready);
+    let ready =
+        |name: &str| observed.components.get(name).is_some_and(|c| c.phase() == Phase::Ready);
     let unready = components.iter().any(|c| c.phase() != ComponentPhase::Ready);
     let phase = match region.phase.as_str() {
         _ if stale.is_some() => StatusPhase::FailedToSync,
@@ -109,7 +111,12 @@ pub fn ago(seconds: i64) -> String {
     }
 }
 
-fn component_status(name: &str, seen: &Component, stale: Option<&str>, now: i64) -> ComponentStatus {
+fn component_status(
+    name: &str,
+    seen: &Component,
+    stale: Option<&str>,
+    now: i64,
+) -> ComponentStatus {
     let phase = match seen.phase() {
         _ if stale.is_some() => ComponentPhase::Unspecified,
         Phase::Ready => ComponentPhase::Ready,
@@ -144,7 +151,11 @@ pub fn message(seen: &Component, now: i64) -> String {
         };
         if detail.is_empty() { what } else { format!("{what}: {detail}") }
     } else if !attempted.is_empty() && attempted != running {
-        let from = if running.is_empty() { "installing".into() } else { format!("running {running}, upgrading to") };
+        let from = if running.is_empty() {
+            "installing".into()
+        } else {
+            format!("running {running}, upgrading to")
+        };
         let what = format!("{from} {attempted}");
         if detail.is_empty() { what } else { format!("{what}: {detail}") }
     } else {
@@ -179,7 +190,9 @@ fn summary(region: &str, components: &[ComponentStatus], stale: Option<&str>) ->
     if let Some(stale) = stale {
         return format!("the agent is not connected; {stale}");
     }
-    let troubled = components.iter().filter(|c| c.phase() != ComponentPhase::Ready || c.message.contains(" failed"));
+    let troubled = components
+        .iter()
+        .filter(|c| c.phase() != ComponentPhase::Ready || c.message.contains(" failed"));
     let mut lines: Vec<String> = troubled.map(|c| format!("{}: {}", c.name, c.message)).collect();
     if !region.is_empty() {
         lines.insert(0, region.to_owned());

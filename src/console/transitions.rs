@@ -40,14 +40,21 @@ fn component(old: Option<&Component>, new: &Component) -> Option<(&'static str, 
             ("upgraded", format!("{} → {}", old.running_version, new.running_version))
         });
     }
-    if attempted != &old.attempted_version && attempted != &new.running_version && !attempted.is_empty() {
+    if attempted != &old.attempted_version
+        && attempted != &new.running_version
+        && !attempted.is_empty()
+    {
         return Some(("upgrading", format!("started {attempted}")));
     }
     let ready = |component: &Component| component.phase() == Phase::Ready;
     if ready(old) && !ready(new) && attempted == &new.running_version {
         return Some(("not-ready", format!("is no longer ready: {}", new.message)));
     }
-    if !ready(old) && ready(new) && old.phase() == Phase::NotReady && attempted == &old.attempted_version {
+    if !ready(old)
+        && ready(new)
+        && old.phase() == Phase::NotReady
+        && attempted == &old.attempted_version
+    {
         return Some(("ready", format!("{} is ready", new.running_version)));
     }
     None

@@ -50,18 +50,27 @@ fn configuration(c: &HybridCloudEnvironmentConfiguration, wrong: &mut Violations
     {
         let usable = |text: &str| {
             text.len() <= MAX_URL
-                && Url::parse(text).is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"))
+                && Url::parse(text)
+                    .is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"))
         };
         if value.as_deref().is_some_and(|text| !usable(text)) {
-            wrong.push(format!("configuration.{field}: must be a URL such as http://proxy.example:3128"));
+            wrong.push(format!(
+                "configuration.{field}: must be a URL such as http://proxy.example:3128"
+            ));
         }
     }
-    if c.no_proxy_configs.len() > 100 || c.no_proxy_configs.iter().any(|e| e.len() > 253 || e.contains([',', ' '])) {
-        wrong.push("configuration.no_proxy_configs: at most 100 hosts, domains or networks, one each".into());
+    if c.no_proxy_configs.len() > 100
+        || c.no_proxy_configs.iter().any(|e| e.len() > 253 || e.contains([',', ' ']))
+    {
+        wrong.push(
+            "configuration.no_proxy_configs: at most 100 hosts, domains or networks, one each"
+                .into(),
+        );
     }
     if c.container_registry_url.as_deref().is_some_and(|text| !place(text)) {
         wrong.push(
-            "configuration.container_registry_url: must be host[:port][/path] without a scheme".into(),
+            "configuration.container_registry_url: must be host[:port][/path] without a scheme"
+                .into(),
         );
     }
     let charts = |text: &str| text.strip_prefix("oci://").is_some_and(place);
@@ -229,7 +238,10 @@ mod tests {
             assert!(environment(&sample)[0].starts_with("name: must be 1 to 64"), "{bad}");
         }
         for bad in ["", "A", "-a", "a-", "a.b", "a_b", "$(id)", &"a".repeat(64)] {
-            assert!(violation(|c| c.namespace = bad.into()).contains("configuration.namespace"), "{bad}");
+            assert!(
+                violation(|c| c.namespace = bad.into()).contains("configuration.namespace"),
+                "{bad}"
+            );
         }
         let none = HybridCloudEnvironment { configuration: None, ..sample() };
         assert!(environment(&none)[0].starts_with("configuration: is required"));
@@ -257,7 +269,8 @@ mod tests {
         assert_ne!(violation(|c| c.node_selector = vec![pair("a b", "d")]), "");
         assert_ne!(violation(|c| c.node_selector = vec![pair("a", "1"), pair("a", "2")]), "");
         assert_ne!(violation(|c| c.node_selector = vec![pair("a", "b"); 11]), "");
-        let exists = Toleration { operator: Some(TolerationOperator::Exists as i32), ..Default::default() };
+        let exists =
+            Toleration { operator: Some(TolerationOperator::Exists as i32), ..Default::default() };
         assert_eq!(violation(|c| c.tolerations = vec![exists.clone()]), "");
         let valued = Toleration { value: Some("v".into()), ..exists.clone() };
         assert!(violation(|c| c.tolerations = vec![valued.clone()]).contains("takes no value"));

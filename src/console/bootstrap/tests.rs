@@ -108,6 +108,10 @@ fn a_customers_mirror_and_secret_are_left_to_the_customer() {
             ..Default::default()
         },
     );
-    assert!(!lines.iter().any(|line| line.contains("registry login") || line.contains("docker-registry")));
+    assert!(
+        !lines
+            .iter()
+            .any(|line| line.contains("registry login") || line.contains("docker-registry"))
+    );
     assert!(lines.last().unwrap().contains("oci://mirror.test/charts/qdrant-cloud-agent"));
 }

@@ -1,7 +1,6 @@
 //! Charts in an OCI registry.
 
 use async_trait::async_trait;
-use futures::future::BoxFuture;
 use pinnace_registry::{Client, Reference};
 use semver::Version;
 
@@ -28,23 +27,15 @@ impl OciCharts {
 #[async_trait]
 impl Charts for OciCharts {
     async fn versions(&self, chart: &str) -> Result<Vec<Version>, ChartError> {
-        list(self.client.clone(), self.reference(chart)?).await
+        self.client.chart_versions(&self.reference(chart)?).await.map_err(failed)
     }
 
     async fn resolve(&self, chart: &str, version: &Version) -> Result<Digest, ChartError> {
         let reference = self.reference(chart)?.with_tag(&version.to_string()).map_err(invalid)?;
-        let digest = find(self.client.clone(), reference).await?;
+        let digest = self.client.resolve(&reference).await.map_err(failed)?;
         Digest::try_from(digest)
             .map_err(|error| ChartError { reason: "InvalidDigest", message: chain(&error) })
     }
-}
-
-fn list(client: Client, chart: Reference) -> BoxFuture<'static, Result<Vec<Version>, ChartError>> {
-    Box::pin(async move { client.chart_versions(&chart).await.map_err(failed) })
-}
-
-fn find(client: Client, chart: Reference) -> BoxFuture<'static, Result<String, ChartError>> {
-    Box::pin(async move { client.resolve(&chart).await.map_err(failed) })
 }
 
 fn invalid(error: pinnace_registry::InvalidReference) -> ChartError {

@@ -118,7 +118,9 @@ mod tests {
         assert!(with(&|c| c.version = Some("1.2".into())).contains("version"));
         assert_eq!(with(&|c| c.reserved_cpu_percentage = Some(80)), "");
         assert!(with(&|c| c.reserved_cpu_percentage = Some(81)).contains("reserved_cpu"));
-        assert!(with(&|c| c.allowed_ip_source_ranges = vec!["10.0.0.0/33".into()]).contains("ranges"));
+        assert!(
+            with(&|c| c.allowed_ip_source_ranges = vec!["10.0.0.0/33".into()]).contains("ranges")
+        );
         let other = Cluster { cloud_provider_id: "aws".into(), ..sample() };
         assert!(violations(&other)[0].contains("must be hybrid"));
         let short = Cluster { name: "x".into(), ..sample() };

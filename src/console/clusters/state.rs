@@ -149,10 +149,13 @@ mod tests {
         let fresh = Freshness::Fresh { last_seen: 1000 };
         let stale = Freshness::Stale { last_seen: 100 };
         assert_eq!(state(row(None), None, fresh).phase(), ClusterPhase::Creating);
-        let healthy = seen(true, serde_json::json!({
-            "phase": "Healthy", "availableNodes": 1, "version": "v1.2.3",
-            "nodes": {"0": {"name": "qdrant-c1-0", "state": "healthy", "started_at": "2026-01-01T00:00:00Z"}},
-        }));
+        let healthy = seen(
+            true,
+            serde_json::json!({
+                "phase": "Healthy", "availableNodes": 1, "version": "v1.2.3",
+                "nodes": {"0": {"name": "qdrant-c1-0", "state": "healthy", "started_at": "2026-01-01T00:00:00Z"}},
+            }),
+        );
         let shown = state(row(None), Some(&healthy), fresh);
         assert_eq!(shown.phase(), ClusterPhase::Healthy);
         assert_eq!((shown.nodes_up, shown.version.as_str()), (1, "v1.2.3"));

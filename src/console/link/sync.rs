@@ -70,7 +70,11 @@ impl Session {
                 match desk.live.open(&environment, self.claims.epoch, now()) {
                     None => End::Error(Status::unauthenticated(REPLACED)),
                     Some(mut stream) => {
-                        tracing::info!(environment, version = hello.agent_version, "an agent connected");
+                        tracing::info!(
+                            environment,
+                            version = hello.agent_version,
+                            "an agent connected"
+                        );
                         let end = self.converse(&mut incoming, &mut stream).await;
                         stream.close(now());
                         if let Err(error) = desk.store.set_last_seen(&environment, now()).await {
@@ -95,9 +99,10 @@ impl Session {
     }
 
     async fn greet(&self, incoming: &mut Streaming<SyncRequest>) -> Result<Hello, Status> {
-        let first = tokio::time::timeout(HELLO_WITHIN, incoming.message()).await.map_err(|_| {
-            Status::deadline_exceeded("no Hello came within 20 s of opening the stream")
-        })??;
+        let first =
+            tokio::time::timeout(HELLO_WITHIN, incoming.message()).await.map_err(|_| {
+                Status::deadline_exceeded("no Hello came within 20 s of opening the stream")
+            })??;
         let Some(SyncRequest { message: Some(sync_request::Message::Hello(hello)) }) = first else {
             return Err(Status::failed_precondition("the first message of a stream must be Hello"));
         };

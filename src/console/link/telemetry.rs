@@ -66,8 +66,9 @@ async fn keep(desk: &Shared, environment: &str, message: &TelemetryRequest) -> R
         Some(telemetry_request::Message::Gap(_)) => "gap",
         None => return Ok(()),
     };
-    let document = serde_json::to_string(message)
-        .map_err(|error| Status::invalid_argument(format!("telemetry has no JSON form: {error}")))?;
+    let document = serde_json::to_string(message).map_err(|error| {
+        Status::invalid_argument(format!("telemetry has no JSON form: {error}"))
+    })?;
     desk.store.add_telemetry(environment, kind, &document, now()).await?;
     Ok(())
 }

@@ -142,7 +142,8 @@ fn network_rules_are_kubernetes_own() {
         ..Default::default()
     });
     let operator = values(&desired, OPERATOR_RELEASE);
-    let policies = &operator["settings"]["features"]["clusterManagement"]["qdrant"]["networkPolicies"];
+    let policies =
+        &operator["settings"]["features"]["clusterManagement"]["qdrant"]["networkPolicies"];
     let expected = json!({"ingress": [{
         "ports": [{"protocol": "TCP", "port": 6333}],
         "from": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}],

@@ -1,7 +1,13 @@
 use super::*;
 use crate::proto::pinnace::agent::v1::{Observed, Region};
 
-fn component(running: &str, attempted: &str, phase: Phase, reason: &str, message: &str) -> Component {
+fn component(
+    running: &str,
+    attempted: &str,
+    phase: Phase,
+    reason: &str,
+    message: &str,
+) -> Component {
     Component {
         namespace: "qdrant".into(),
         running_version: running.into(),
@@ -59,7 +65,8 @@ fn a_failed_upgrade_stays_visible_while_the_old_version_runs() {
 
 #[test]
 fn an_upgrade_under_way_is_no_failure() {
-    let busy = component("2.0.0", "2.1.0", Phase::NotReady, "Progressing", "waiting for Deployment");
+    let busy =
+        component("2.0.0", "2.1.0", Phase::NotReady, "Progressing", "waiting for Deployment");
     let status = environment(Some(&row(busy)), FRESH, 1000).unwrap();
     assert_eq!(status.phase(), StatusPhase::NotReady);
     let expected = "running 2.0.0, upgrading to 2.1.0: waiting for Deployment";

@@ -4,7 +4,12 @@ use super::{Store, StoreError};
 
 impl Store {
     /// Keeps the hash of a new access key, which replaces those before it. Returns its epoch.
-    pub async fn rotate_access_key(&self, id: &str, hash: &str, now: i64) -> Result<u64, StoreError> {
+    pub async fn rotate_access_key(
+        &self,
+        id: &str,
+        hash: &str,
+        now: i64,
+    ) -> Result<u64, StoreError> {
         let mut tx = self.write().await?;
         let epoch: i64 = sqlx::query_scalar(
             "UPDATE environments SET epoch = epoch + 1, bootstrapped = 1 WHERE id = ? RETURNING epoch",
@@ -12,13 +17,15 @@ impl Store {
         .bind(id)
         .fetch_one(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO access_keys (environment, epoch, hash, created_at) VALUES (?, ?, ?, ?)")
-            .bind(id)
-            .bind(epoch)
-            .bind(hash)
-            .bind(now)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT INTO access_keys (environment, epoch, hash, created_at) VALUES (?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(epoch)
+        .bind(hash)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
         // Two are enough: the one in use until the new one is installed, and the new one.
         sqlx::query(
             "DELETE FROM access_keys WHERE environment = ?1 AND epoch < ?2 AND (used_at IS NULL OR \

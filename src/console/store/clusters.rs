@@ -38,8 +38,8 @@ impl Store {
     }
 
     pub async fn add_cluster(&self, cluster: &Cluster, now: i64) -> Result<(), StoreError> {
-        let text = serde_json::to_string(cluster)
-            .map_err(|e| StoreError::corrupt("cluster")(e.into()))?;
+        let text =
+            serde_json::to_string(cluster).map_err(|e| StoreError::corrupt("cluster")(e.into()))?;
         sqlx::query(
             "INSERT INTO clusters (id, environment, document, created_at) VALUES (?, ?, ?, ?)",
         )
@@ -58,8 +58,8 @@ impl Store {
         cluster: &Cluster,
         generation: u64,
     ) -> Result<(), StoreError> {
-        let text = serde_json::to_string(cluster)
-            .map_err(|e| StoreError::corrupt("cluster")(e.into()))?;
+        let text =
+            serde_json::to_string(cluster).map_err(|e| StoreError::corrupt("cluster")(e.into()))?;
         sqlx::query("UPDATE clusters SET document = ?2, deleted_in = ?3 WHERE id = ?1")
             .bind(&cluster.id)
             .bind(text)

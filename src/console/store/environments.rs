@@ -39,8 +39,8 @@ const COLUMNS: &str = "SELECT document, bootstrapped, agent_version, agent_diges
 
 fn read(row: &SqliteRow) -> Result<EnvironmentRow, StoreError> {
     let text: &str = row.try_get("document")?;
-    let mut document: Environment = serde_json::from_str(text)
-        .map_err(|e| StoreError::corrupt("environment")(e.into()))?;
+    let mut document: Environment =
+        serde_json::from_str(text).map_err(|e| StoreError::corrupt("environment")(e.into()))?;
     document.bootstrap_commands_generated = row.try_get("bootstrapped")?;
     let chosen = |version: &str, digest: &str| -> Result<Option<Chosen>, StoreError> {
         let version: Option<&str> = row.try_get(version)?;
@@ -146,11 +146,13 @@ impl Store {
 
     /// Notes when an agent was last heard of.
     pub async fn set_last_seen(&self, id: &str, at: i64) -> Result<(), StoreError> {
-        sqlx::query("UPDATE environments SET last_seen = max(?2, coalesce(last_seen, 0)) WHERE id = ?1")
-            .bind(id)
-            .bind(at)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query(
+            "UPDATE environments SET last_seen = max(?2, coalesce(last_seen, 0)) WHERE id = ?1",
+        )
+        .bind(id)
+        .bind(at)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 }

@@ -24,8 +24,8 @@ impl Store {
             .await?;
         let Some(row) = row else { return Ok(None) };
         let bytes: &[u8] = row.try_get("observed")?;
-        let observed = Observed::decode(bytes)
-            .map_err(|e| StoreError::corrupt("observation")(e.into()))?;
+        let observed =
+            Observed::decode(bytes).map_err(|e| StoreError::corrupt("observation")(e.into()))?;
         Ok(Some(ObservationRow { observed, at: row.try_get("at")? }))
     }
 
@@ -37,12 +37,14 @@ impl Store {
         at: i64,
     ) -> Result<(), StoreError> {
         let mut tx = self.write().await?;
-        sqlx::query("INSERT OR REPLACE INTO observations (environment, observed, at) VALUES (?, ?, ?)")
-            .bind(id)
-            .bind(observed.encode_to_vec())
-            .bind(at)
-            .execute(&mut *tx)
-            .await?;
+        sqlx::query(
+            "INSERT OR REPLACE INTO observations (environment, observed, at) VALUES (?, ?, ?)",
+        )
+        .bind(id)
+        .bind(observed.encode_to_vec())
+        .bind(at)
+        .execute(&mut *tx)
+        .await?;
         sqlx::query("UPDATE environments SET last_seen = ?2 WHERE id = ?1")
             .bind(id)
             .bind(at)
