@@ -144,8 +144,9 @@ const FAMILIES: &[&[Function]] = &[
     include::TABLE,
 ];
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect());
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect()
+});
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
