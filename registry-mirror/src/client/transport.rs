@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use futures::TryStreamExt as _;
+use futures::{FutureExt as _, TryStreamExt as _, future::BoxFuture};
 use reqwest::{Method, Response, StatusCode, Url, header};
 
 use super::{
@@ -55,7 +55,7 @@ impl Transport {
     /// The digest that a registry tells for a manifest; `None` if it tells none or does not
     /// answer HEAD as it would GET.
     pub(super) async fn head(&self, request: Request<'_>) -> Result<Option<Digest>, Error> {
-        let sent = self.retrying(async || self.send(Method::HEAD, request).await).await;
+        let sent = self.retrying(|| self.send(Method::HEAD, request).boxed()).await;
         match sent {
             Ok(response) => Ok(told_digest(&response)),
             Err(Error::NotFound { .. }) => Ok(None),
@@ -71,22 +71,28 @@ impl Transport {
         what: &'static str,
         expected: Expected<'_>,
     ) -> Result<(Checked, Option<String>), Error> {
-        self.retrying(async || {
-            let response = self.send(Method::GET, request).await?;
-            let next = next_page(&response, request)?;
-            let told = told_digest(&response);
-            // A registry that tells another digest than it sends has broken bytes.
-            let digest = expected.digest.or(told.as_ref());
-            let body =
-                self.body(response, request.reference, what, Expected { digest, ..expected });
-            Ok((body.await?, next))
-        })
-        .await
+        self.retrying(|| self.get_once(request, what, expected).boxed()).await
     }
 
-    async fn retrying<T>(
+    async fn get_once(
         &self,
-        mut attempt: impl AsyncFnMut() -> Result<T, Error>,
+        request: Request<'_>,
+        what: &'static str,
+        expected: Expected<'_>,
+    ) -> Result<(Checked, Option<String>), Error> {
+        let response = self.send(Method::GET, request).await?;
+        let next = next_page(&response, request)?;
+        let told = told_digest(&response);
+        // A registry that tells another digest than it sends has broken bytes.
+        let digest = expected.digest.or(told.as_ref());
+        let body = self.body(response, request.reference, what, Expected { digest, ..expected });
+        Ok((body.await?, next))
+    }
+
+    /// The attempts are boxed: of an async closure the compiler cannot prove that it is Send.
+    async fn retrying<'a, T>(
+        &self,
+        mut attempt: impl FnMut() -> BoxFuture<'a, Result<T, Error>>,
     ) -> Result<T, Error> {
         let mut number = 1;
         loop {
