@@ -49,3 +49,33 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
     all.sort_by(|a, b| a.metadata.name.cmp(&b.metadata.name));
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::{Serialize, de::DeserializeOwned};
+    use serde_json::Value;
+
+    /// Every field of every kind, read and written again without loss.
+    fn round_trip<K: Serialize + DeserializeOwned>(yaml: &str) {
+        let before: Value = serde_saphyr::from_str(yaml).expect("YAML");
+        let object: K = serde_json::from_value(before.clone()).expect("a valid object");
+        assert_eq!(serde_json::to_value(&object).expect("JSON"), before);
+    }
+
+    #[test]
+    fn every_field_survives() {
+        round_trip::<super::helm_release::HelmRelease>(include_str!(
+            "api/testdata/helm-release.yaml"
+        ));
+        round_trip::<super::helm_repository::HelmRepository>(include_str!(
+            "api/testdata/helm-repository.yaml"
+        ));
+        round_trip::<super::helm_chart::HelmChart>(include_str!("api/testdata/helm-chart.yaml"));
+        round_trip::<super::cluster::QdrantCluster>(include_str!(
+            "api/testdata/qdrant-cluster.yaml"
+        ));
+        round_trip::<super::region::QdrantCloudRegion>(include_str!(
+            "api/testdata/qdrant-cloud-region.yaml"
+        ));
+    }
+}

@@ -163,7 +163,7 @@ impl Client {
             unit,
         };
         let mut tags = Vec::new();
-        let mut path = "tags/list?n=1000".to_owned();
+        let mut path = format!("tags/list?n={}", limits.tags_page);
         for _ in 0..limits.tags_pages {
             let request = Request { reference, path: &path, accept: "application/json" };
             let expected = Expected { limit: limits.tags_page_bytes, size: None, digest: None };

@@ -17,6 +17,8 @@ pub struct Limits {
     pub config_bytes: u64,
     /// Largest chart archive, in bytes. 10 MiB, as Flux has it.
     pub chart_bytes: u64,
+    /// Tags asked for at once. 1000; a registry may give fewer.
+    pub tags_page: usize,
     /// Largest page of tags, in bytes. 4 MiB.
     pub tags_page_bytes: u64,
     /// Most pages of one list of tags. 100.
@@ -46,6 +48,7 @@ impl Default for Limits {
             manifest_bytes: 4 * MIB,
             config_bytes: MIB,
             chart_bytes: 10 * MIB,
+            tags_page: 1000,
             tags_page_bytes: 4 * MIB,
             tags_pages: 100,
             tags: 20_000,

@@ -26,6 +26,9 @@ pub fn of<K: CustomResourceExt>() -> CustomResourceDefinition {
 /// Undoes what the generator adds to `Option`, to `#[serde(default)]` and to enums.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.nullable = None;
+    if let Some(values) = &mut schema.enum_ {
+        values.retain(|JSON(value)| !value.is_null());
+    }
     if let Some(JSON(default)) = &schema.default
         && (default == &json!([]) || default == &json!({}) || default.is_null())
     {
@@ -37,5 +40,34 @@ fn tidy(schema: &mut JSONSchemaProps) {
     }
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
         tidy(values);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_nullable() {
+        for definition in crate::api::definitions() {
+            let text = serde_json::to_string(&definition).expect("JSON");
+            let name = &definition.metadata.name;
+            assert!(!text.contains("nullable") && !text.contains("null]"), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn rules_and_defaults_are_there() {
+        let release = of::<crate::api::helm_release::HelmRelease>();
+        let text = serde_json::to_string(&release).expect("JSON");
+        for part in [
+            r#""message":"either chart or chartRef must be set""#,
+            r#""default":{"observedGeneration":-1}"#,
+            r#""default":"ChartVersion""#,
+            r#""default":"background""#,
+            r#""enum":["enabled","warn","disabled"]"#,
+        ] {
+            assert!(text.contains(part), "{part}");
+        }
     }
 }
