@@ -2,8 +2,10 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+pub mod chart_source;
 pub mod crds;
 pub mod template;
+pub mod values;
 
 /// Renders charts and looks after releases, the way `helm` and `kubectl` do.
 #[derive(Debug, Parser)]

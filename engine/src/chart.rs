@@ -1,36 +1,130 @@
 //! A chart: what its files say, parsed and checked once.
 
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+mod archive;
+mod ignore;
+mod load;
+mod metadata;
+mod record;
+
+pub use archive::MAX_SIZE;
+pub use ignore::{IgnoreError, Rules};
+pub use metadata::{Dependency, InvalidMetadata, Maintainer, Metadata};
+
+/// One file of a chart, by its path below the chart's folder, with `/` between the parts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct File {
+    pub name: String,
+    pub data: Arc<[u8]>,
+    pub modified: Option<DateTime<Utc>>,
+}
+
 /// A loaded chart with its subcharts.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    name: String,
-    version: String,
+    pub(crate) metadata: Metadata,
+    pub(crate) lock: Option<Value>,
+    pub(crate) templates: Vec<File>,
+    /// Numbers are floats, as Go's JSON decoder leaves them.
+    pub(crate) values: Map<String, Value>,
+    pub(crate) schema: Option<File>,
+    /// Everything else: README, LICENSE, crds/, what `.Files` offers.
+    pub(crate) files: Vec<File>,
+    pub(crate) dependencies: Vec<Chart>,
+    pub(crate) modified: Option<DateTime<Utc>>,
+    /// What Helm would warn of while loading.
+    pub(crate) warnings: Vec<String>,
 }
 
+/// Why files are not a chart.
 #[derive(Debug, thiserror::Error)]
-#[error("not built yet")]
-pub struct ChartError;
+#[non_exhaustive]
+pub enum ChartError {
+    #[error("the chart is not a gzipped tar archive")]
+    Archive(#[source] std::io::Error),
+    #[error("the chart archive holds no files")]
+    Empty,
+    #[error("decompressed chart is larger than the maximum size {MAX_SIZE}")]
+    TooLarge,
+    #[error("the chart's subcharts nest deeper than {0} levels")]
+    TooDeep(usize),
+    #[error("the chart archive holds {name:?}: {why}")]
+    Path { name: String, why: &'static str },
+    #[error("Chart.yaml file is missing")]
+    NoMetadata,
+    #[error("cannot load {file}")]
+    Yaml { file: &'static str, source: crate::yaml::YamlError },
+    #[error("cannot load {file}: {why}")]
+    Shape { file: &'static str, why: String },
+    #[error("validation: {0}")]
+    Metadata(#[from] InvalidMetadata),
+    #[error("error unpacking subchart {name} in {parent}")]
+    Subchart { name: String, parent: String, source: Box<ChartError> },
+    #[error("error unpacking subchart tar in {parent}: expected {expected}, got {found}")]
+    SubchartName { parent: String, expected: String, found: String },
+}
 
 impl Chart {
-    /// Reads a `.tgz` as Helm's archive loader does.
-    pub fn from_archive(_gzip: &[u8]) -> Result<Self, ChartError> {
-        Err(ChartError)
+    /// Reads a `.tgz` as Helm's archive loader does. Refuses paths that leave the chart's folder,
+    /// links and devices, and more than [`MAX_SIZE`] bytes, subcharts' archives included.
+    pub fn from_archive(gzip: &[u8]) -> Result<Self, ChartError> {
+        let mut budget = archive::Budget::default();
+        let files = archive::unpack(gzip, &mut budget)?;
+        load::chart(files, &mut budget, 0)
+    }
+
+    /// The chart of a folder's files. Whoever reads the folder applies its `.helmignore`
+    /// ([`Rules`]) and refuses what is not a regular file.
+    pub fn from_files(files: Vec<File>) -> Result<Self, ChartError> {
+        let mut budget = archive::Budget::default();
+        let mut trimmed = Vec::with_capacity(files.len());
+        for file in files {
+            budget.spend(file.data.len())?;
+            let data = archive::without_byte_order_mark(&file.data).into();
+            trimmed.push(File { data, ..file });
+        }
+        load::chart(trimmed, &mut budget, 0)
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        &self.metadata.name
     }
 
     pub fn version(&self) -> &str {
-        &self.version
+        &self.metadata.version
     }
 
     pub fn app_version(&self) -> &str {
-        ""
+        &self.metadata.app_version
     }
 
-    /// The `chart` member of a Helm release record: metadata, lock, templates, values, schema, files.
-    pub fn to_record(&self) -> serde_json::Value {
-        serde_json::Value::Null
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The charts of its charts/ folder.
+    pub fn dependencies(&self) -> &[Chart] {
+        &self.dependencies
+    }
+
+    /// Any file of the chart that is neither a template nor one of the files with a meaning.
+    pub fn file(&self, name: &str) -> Option<&[u8]> {
+        self.files.iter().find(|file| file.name == name).map(|file| &*file.data)
+    }
+
+    /// What Helm would warn of while loading.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The `chart` member of a Helm release record: metadata, lock, templates, values, schema,
+    /// files. Helm stores the chart as it is after its dependencies were processed:
+    /// see [`Chart::for_values`].
+    pub fn to_record(&self) -> Value {
+        record::of(self)
     }
 }

@@ -2,7 +2,13 @@
 //! No I/O, no async, no Kubernetes client.
 
 pub mod chart;
+mod functions;
+pub mod path_pattern;
 pub mod render;
+pub mod template;
+pub mod values;
+mod version;
+pub mod yaml;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};

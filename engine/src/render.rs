@@ -1,23 +1,30 @@
 //! Chart and values to manifests, hooks and notes.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::Chart;
+use crate::template::{Environment, TemplateError, TemplateSet, on_large_stack};
+use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
+use crate::values::schema::{self, SchemaError};
+use crate::version;
+
+mod capabilities;
+mod context;
+mod files;
+mod manifests;
+mod order;
+
+pub use capabilities::{Capabilities, InvalidKubeVersion};
+pub use manifests::{ManifestError, split};
+pub use order::install as install_order;
 
 /// Whether `.Release.IsInstall` or `.Release.IsUpgrade` is true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Install,
     Upgrade,
-}
-
-/// What a live cluster says of itself.
-#[derive(Clone, Debug)]
-pub struct Capabilities {
-    /// Such as `v1.36.3`.
-    pub kube_version: String,
-    /// Both `group/version` and `group/version/Kind`.
-    pub api_versions: Vec<String>,
 }
 
 /// The template function `lookup`. An object that is not there is `Value::Null`; empty `name` lists.
@@ -39,6 +46,11 @@ pub struct Options<'a> {
     pub capabilities: Capabilities,
     /// None: `lookup` finds nothing, as in `helm template`.
     pub lookup: Option<&'a dyn Lookup>,
+    /// Values are not held against the schemas of the charts.
+    pub skip_schema_validation: bool,
+    /// Whole numbers in `values` are Go's int64, as `--set` makes them. Otherwise every number is a
+    /// float64, as in values that were read from JSON or YAML.
+    pub keep_integers: bool,
 }
 
 /// One object of the release, in install order.
@@ -93,15 +105,110 @@ impl Rendered {
     }
 }
 
+/// Why a chart cannot be rendered. Nothing has been applied.
 #[derive(Debug, thiserror::Error)]
-#[error("not built yet")]
-pub struct RenderError;
+#[non_exhaustive]
+pub enum RenderError {
+    #[error("{0} charts are not installable")]
+    NotInstallable(String),
+    #[error("values must be a mapping")]
+    Values,
+    #[error("cannot merge the values with those of the chart")]
+    TypeMismatch(#[from] TypeMismatch),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
+    #[error("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {actual}")]
+    KubeVersion { wanted: String, actual: String },
+    #[error("{}", .0.helm_text())]
+    Template(TemplateError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+}
 
 /// Coalesces `values` (what the user supplied) with the chart's, checks schemas, and renders.
 pub fn render(
-    _chart: &Chart,
-    _values: &Value,
-    _options: &Options<'_>,
+    chart: &Chart,
+    values: &Value,
+    options: &Options<'_>,
 ) -> Result<Rendered, RenderError> {
-    Err(RenderError)
+    let user = match values {
+        Value::Null => serde_json::Map::new(),
+        Value::Object(map) => map.clone(),
+        _ => return Err(RenderError::Values),
+    };
+    if !matches!(chart.metadata().kind.as_str(), "" | "application") {
+        return Err(RenderError::NotInstallable(chart.metadata().kind.clone()));
+    }
+    let mut warnings = chart.warnings().to_vec();
+    let chart = chart.for_values(&user, &mut warnings)?;
+    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?;
+    if !options.skip_schema_validation {
+        schema::check(&chart, &values)?;
+    }
+    check_kube_version(&chart, &options.capabilities)?;
+    let mut files = on_large_stack(|| execute(&chart, &values, options))?;
+    let notes_path = format!("{}/templates/NOTES.txt", chart.name());
+    let notes = files.remove(&notes_path).unwrap_or_default();
+    files.retain(|path, _| !path.ends_with("NOTES.txt"));
+    let (manifests, hooks) = manifests::sort(&files, &mut warnings)?;
+    let mut crds = Vec::new();
+    collect_crds(&chart, chart.name(), &mut crds);
+    Ok(Rendered { manifests, hooks, crds, notes, warnings })
+}
+
+fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), RenderError> {
+    let wanted = &chart.metadata().kube_version;
+    if wanted.is_empty() || version::is_compatible(wanted, &capabilities.plain_version()) {
+        return Ok(());
+    }
+    Err(RenderError::KubeVersion {
+        wanted: wanted.clone(),
+        actual: capabilities.kube_version.clone(),
+    })
+}
+
+/// Runs all templates but partials; the results by path.
+fn execute(
+    chart: &Chart,
+    values: &serde_json::Map<String, Value>,
+    options: &Options<'_>,
+) -> Result<BTreeMap<String, String>, RenderError> {
+    let renderables = context::renderables(chart, values, options);
+    let mut set = TemplateSet::new();
+    for renderable in &renderables {
+        set.parse(&renderable.path, &renderable.text).map_err(RenderError::Template)?;
+    }
+    let environment = Environment { lookup: options.lookup, ..Environment::system() };
+    let mut files = BTreeMap::new();
+    for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
+        let template = crate::template::Value::map([
+            ("Name", renderable.path.as_str().into()),
+            ("BasePath", renderable.base_path.as_str().into()),
+        ]);
+        renderable.context.set("Template", template);
+        let dot = crate::template::Value::Map(renderable.context.clone());
+        let text =
+            set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
+        files.insert(renderable.path.clone(), text);
+    }
+    Ok(files)
+}
+
+/// The crds/ folders, the chart's own before its subcharts'.
+fn collect_crds(chart: &Chart, path: &str, crds: &mut Vec<Crd>) {
+    let is_manifest = |name: &str| {
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        ["yaml", "yml", "json"].iter().any(|known| known.eq_ignore_ascii_case(extension))
+    };
+    for file in &chart.files {
+        if file.name.starts_with("crds/") && is_manifest(&file.name) {
+            crds.push(Crd {
+                filename: format!("{path}/{}", file.name),
+                content: String::from_utf8_lossy(&file.data).into_owned(),
+            });
+        }
+    }
+    for subchart in chart.dependencies() {
+        collect_crds(subchart, &format!("{path}/charts/{}", subchart.name()), crds);
+    }
 }

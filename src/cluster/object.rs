@@ -189,13 +189,13 @@ pub(crate) fn metadata(value: Value) -> ObjectMeta {
 mod tests {
     use super::*;
 
-    const TWO: &str = "---\n# Source: c/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  k: |\n    x\n---\n# Source: c/templates/b.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\n  namespace: n\n";
+    const TWO: &str = "---\n# Source: c/templates/a.yaml\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\ndata:\n  k: |\n    x\n---\n# Source: c/templates/b.yaml\napiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: b\n  namespace: ns\n";
 
     #[test]
     fn objects_of_a_manifest() {
         let objects = Object::parse_all(TWO, "manifest").expect("valid");
         let names: Vec<String> = objects.iter().map(|o| o.key.to_string()).collect();
-        assert_eq!(names, ["ConfigMap a", "Deployment n/b"]);
+        assert_eq!(names, ["ConfigMap a", "Deployment ns/b"]);
         assert_eq!(objects[1].key.group(), "apps");
         assert_eq!(objects[0].value["data"]["k"], "x\n");
     }

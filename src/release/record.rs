@@ -247,12 +247,52 @@ impl Record {
             "manifest": self.manifest,
             "hooks": hooks,
         });
-        format!("sha256:{}", hex::encode(Sha256::digest(identity.to_string())))
+        digest(&identity)
     }
 
     pub fn set_status(&mut self, status: Status, description: impl Into<String>) {
         self.info.status = status;
         self.info.description = description.into();
+    }
+}
+
+/// Identifies the values of a release; no values at all have the digest of nothing, as in Flux.
+pub fn config_digest(config: &Map<String, Value>) -> String {
+    if config.is_empty() {
+        return format!("sha256:{}", hex::encode(Sha256::digest([])));
+    }
+    digest(&Value::Object(config.clone()))
+}
+
+/// SHA-256 of the value as JSON with sorted keys.
+fn digest(value: &Value) -> String {
+    let mut text = String::new();
+    canonical(value, &mut text);
+    format!("sha256:{}", hex::encode(Sha256::digest(text)))
+}
+
+fn canonical(value: &Value, into: &mut String) {
+    match value {
+        Value::Object(entries) => {
+            let sorted: BTreeMap<&String, &Value> = entries.iter().collect();
+            into.push('{');
+            for (name, value) in sorted {
+                into.push_str(&Value::String(name.clone()).to_string());
+                into.push(':');
+                canonical(value, into);
+                into.push(',');
+            }
+            into.push('}');
+        }
+        Value::Array(items) => {
+            into.push('[');
+            for item in items {
+                canonical(item, into);
+                into.push(',');
+            }
+            into.push(']');
+        }
+        other => into.push_str(&other.to_string()),
     }
 }
 

@@ -1,0 +1,289 @@
+//! Chart.yaml.
+
+use std::collections::{BTreeMap, HashSet};
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::version::Version;
+use crate::yaml;
+
+/// What Chart.yaml says. Serializes to the JSON that Helm keeps in release records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Metadata {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub home: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub keywords: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub maintainers: Vec<Maintainer>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub icon: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub api_version: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub tags: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub app_version: String,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub kube_version: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<Dependency>,
+    #[serde(rename = "type", skip_serializing_if = "String::is_empty")]
+    pub kind: String,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Maintainer {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub email: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub url: String,
+}
+
+/// A subchart as Chart.yaml asks for it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Dependency {
+    pub name: String,
+    /// A range, such as `^1.2`.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    pub repository: String,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub condition: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub enabled: bool,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub import_values: Vec<Value>,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub alias: String,
+}
+
+/// A Chart.yaml that Helm refuses.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidMetadata(String);
+
+impl Metadata {
+    /// Takes over every field that the document has; the others stay. Err: a field of a wrong type.
+    pub(super) fn read(&mut self, document: &Value) -> Result<(), String> {
+        let fields = Fields::of(document, "chart metadata")?;
+        fields.text("name", &mut self.name)?;
+        fields.text("home", &mut self.home)?;
+        fields.texts("sources", &mut self.sources)?;
+        fields.text("version", &mut self.version)?;
+        fields.text("description", &mut self.description)?;
+        fields.texts("keywords", &mut self.keywords)?;
+        fields.each("maintainers", &mut self.maintainers, maintainer)?;
+        fields.text("icon", &mut self.icon)?;
+        fields.text("apiVersion", &mut self.api_version)?;
+        fields.text("condition", &mut self.condition)?;
+        fields.text("tags", &mut self.tags)?;
+        fields.text("appVersion", &mut self.app_version)?;
+        fields.flag("deprecated", &mut self.deprecated)?;
+        fields.text_map("annotations", &mut self.annotations)?;
+        fields.text("kubeVersion", &mut self.kube_version)?;
+        fields.each("dependencies", &mut self.dependencies, dependency)?;
+        fields.text("type", &mut self.kind)
+    }
+
+    /// Helm's checks; control characters are taken out of the texts.
+    pub(super) fn validate(&mut self) -> Result<(), InvalidMetadata> {
+        for text in [
+            &mut self.name,
+            &mut self.description,
+            &mut self.home,
+            &mut self.icon,
+            &mut self.condition,
+            &mut self.tags,
+            &mut self.app_version,
+            &mut self.kube_version,
+        ]
+        .into_iter()
+        .chain(&mut self.sources)
+        .chain(&mut self.keywords)
+        {
+            sanitize(text);
+        }
+        self.maintainers.iter_mut().for_each(Maintainer::sanitize);
+        let required =
+            [(&self.api_version, "apiVersion"), (&self.name, "name"), (&self.version, "version")];
+        if let Some((_, field)) = required.iter().find(|(value, _)| value.is_empty()) {
+            return invalid(format!("chart.metadata.{field} is required"));
+        }
+        if matches!(self.name.as_str(), "." | "..") {
+            return invalid(format!("chart.metadata.name {:?} is not allowed", self.name));
+        }
+        if self.name.contains('/') {
+            return invalid(format!("chart.metadata.name {:?} is invalid", self.name));
+        }
+        if Version::parse(&self.version).is_none() {
+            return invalid(format!("chart.metadata.version {:?} is invalid", self.version));
+        }
+        if !matches!(self.kind.as_str(), "" | "application" | "library") {
+            return invalid("chart.metadata.type must be application or library".to_owned());
+        }
+        let mut seen = HashSet::new();
+        for dependency in &mut self.dependencies {
+            dependency.validate()?;
+            if !seen.insert(dependency.key().to_owned()) {
+                return invalid(format!(
+                    "more than one dependency with name or alias {:?}",
+                    dependency.key()
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    pub fn is_library(&self) -> bool {
+        self.kind == "library"
+    }
+}
+
+impl Maintainer {
+    fn sanitize(&mut self) {
+        [&mut self.name, &mut self.email, &mut self.url].into_iter().for_each(sanitize);
+    }
+}
+
+impl Dependency {
+    /// The name under which the parent's values and templates know it.
+    pub fn key(&self) -> &str {
+        if self.alias.is_empty() { &self.name } else { &self.alias }
+    }
+
+    fn validate(&mut self) -> Result<(), InvalidMetadata> {
+        [&mut self.name, &mut self.version, &mut self.repository, &mut self.condition]
+            .into_iter()
+            .chain(&mut self.tags)
+            .for_each(sanitize);
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if !self.alias.chars().all(legal) {
+            return invalid(format!(
+                "dependency {:?} has disallowed characters in the alias",
+                self.name
+            ));
+        }
+        Ok(())
+    }
+}
+
+fn invalid<T>(why: String) -> Result<T, InvalidMetadata> {
+    Err(InvalidMetadata(why))
+}
+
+/// Spaces become plain spaces, what cannot be printed goes.
+fn sanitize(text: &mut String) {
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        *text = text
+            .chars()
+            .map(|c| if c.is_whitespace() { ' ' } else { c })
+            .filter(|c| !c.is_control())
+            .collect();
+    }
+}
+
+fn maintainer(value: &Value) -> Result<Maintainer, String> {
+    let mut maintainer = Maintainer::default();
+    let fields = Fields::of(value, "maintainers must not contain empty or null nodes")?;
+    fields.text("name", &mut maintainer.name)?;
+    fields.text("email", &mut maintainer.email)?;
+    fields.text("url", &mut maintainer.url)?;
+    Ok(maintainer)
+}
+
+fn dependency(value: &Value) -> Result<Dependency, String> {
+    let mut dependency = Dependency::default();
+    let fields = Fields::of(value, "dependencies must not contain empty or null nodes")?;
+    fields.text("name", &mut dependency.name)?;
+    fields.text("version", &mut dependency.version)?;
+    fields.text("repository", &mut dependency.repository)?;
+    fields.text("condition", &mut dependency.condition)?;
+    fields.texts("tags", &mut dependency.tags)?;
+    fields.flag("enabled", &mut dependency.enabled)?;
+    fields.each("import-values", &mut dependency.import_values, |item| Ok(item.clone()))?;
+    fields.text("alias", &mut dependency.alias)?;
+    Ok(dependency)
+}
+
+/// A mapping, read as Go's JSON decoder fills a struct: names in any case, null changes nothing,
+/// and (that is `sigs.k8s.io/yaml`) numbers and booleans in the place of strings are their text.
+struct Fields<'a>(&'a Map<String, Value>);
+
+impl<'a> Fields<'a> {
+    fn of(value: &'a Value, otherwise: &str) -> Result<Self, String> {
+        value.as_object().map(Self).ok_or_else(|| format!("{otherwise}: not a mapping"))
+    }
+
+    fn get(&self, name: &str) -> Option<&'a Value> {
+        let found = self.0.get(name).or_else(|| {
+            self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        });
+        found.filter(|value| !value.is_null())
+    }
+
+    fn text(&self, name: &str, into: &mut String) -> Result<(), String> {
+        if let Some(value) = self.get(name) {
+            *into = yaml::as_text(value).ok_or_else(|| format!("{name} must be a string"))?;
+        }
+        Ok(())
+    }
+
+    fn flag(&self, name: &str, into: &mut bool) -> Result<(), String> {
+        if let Some(value) = self.get(name) {
+            *into = value.as_bool().ok_or_else(|| format!("{name} must be true or false"))?;
+        }
+        Ok(())
+    }
+
+    fn texts(&self, name: &str, into: &mut Vec<String>) -> Result<(), String> {
+        self.each(name, into, |item| {
+            yaml::as_text(item).ok_or_else(|| format!("{name} must be a list of strings"))
+        })
+    }
+
+    fn each<T>(
+        &self,
+        name: &str,
+        into: &mut Vec<T>,
+        item: impl Fn(&Value) -> Result<T, String>,
+    ) -> Result<(), String> {
+        if let Some(value) = self.get(name) {
+            let items = value.as_array().ok_or_else(|| format!("{name} must be a list"))?;
+            *into = items.iter().map(item).collect::<Result<_, _>>()?;
+        }
+        Ok(())
+    }
+
+    fn text_map(&self, name: &str, into: &mut BTreeMap<String, String>) -> Result<(), String> {
+        let Some(value) = self.get(name) else { return Ok(()) };
+        let map = value.as_object().ok_or_else(|| format!("{name} must be a mapping"))?;
+        for (key, value) in map {
+            let text =
+                yaml::as_text(value).ok_or_else(|| format!("{name}.{key} must be a string"))?;
+            into.insert(key.clone(), text);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! The functions of a template, one family per module, each with one table.
+//!
+//! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
+
+mod builtin;
+mod case;
+mod cast;
+mod compare;
+mod crypto;
+mod data;
+mod dates;
+mod defaults;
+mod dicts;
+pub(crate) mod duration;
+mod encoding;
+mod equal;
+mod include;
+mod lists;
+mod math;
+mod paths;
+mod regexes;
+mod semver;
+mod strings;
+mod urls;
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::template::Run;
+use crate::template::{Cause, MapType, TemplateSet, Value};
+
+/// What a function's body may use besides its arguments.
+pub(crate) struct Call<'a> {
+    pub set: &'a TemplateSet,
+    pub run: &'a Run<'a>,
+}
+
+pub(crate) type Returned = Result<Value, Cause>;
+
+/// A function: what the evaluator needs to check and make a call.
+pub(crate) struct Function {
+    pub name: &'static str,
+    /// The fixed parameters.
+    pub params: &'static [Kind],
+    /// The type of further arguments of a variadic function.
+    pub rest: Option<Kind>,
+    /// Gets as many arguments as `params` has, and more if `rest`; each accepted by its kind, or Nil if it can be.
+    pub body: fn(&Call<'_>, &[Value]) -> Returned,
+}
+
+impl Function {
+    pub const fn new(
+        name: &'static str,
+        params: &'static [Kind],
+        body: fn(&Call<'_>, &[Value]) -> Returned,
+    ) -> Self {
+        Function { name, params, rest: None, body }
+    }
+
+    pub const fn variadic(
+        name: &'static str,
+        params: &'static [Kind],
+        rest: Kind,
+        body: fn(&Call<'_>, &[Value]) -> Returned,
+    ) -> Self {
+        Function { name, params, rest: Some(rest), body }
+    }
+
+    /// The kind of the argument at this index.
+    pub fn kind_of(&self, index: usize) -> Kind {
+        self.params.get(index).copied().or(self.rest).unwrap_or(Kind::Any)
+    }
+}
+
+/// The static type of a parameter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// interface {}
+    Any,
+    /// reflect.Value: the functions of text/template itself
+    Reflect,
+    Bool,
+    Int,
+    Float,
+    String,
+    /// map[string]interface {}
+    Map,
+    /// time.Time
+    Time,
+}
+
+impl Kind {
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Kind::Any => "interface {}",
+            Kind::Reflect => "reflect.Value",
+            Kind::Bool => "bool",
+            Kind::Int => "int",
+            Kind::Float => "float64",
+            Kind::String => "string",
+            Kind::Map => "map[string]interface {}",
+            Kind::Time => "time.Time",
+        }
+    }
+
+    pub fn can_be_nil(self) -> bool {
+        matches!(self, Kind::Any | Kind::Reflect | Kind::Map)
+    }
+
+    /// Go's AssignableTo.
+    pub fn accepts(self, value: &Value) -> bool {
+        match self {
+            Kind::Any | Kind::Reflect => true,
+            Kind::Bool => matches!(value, Value::Bool(_)),
+            Kind::Int => matches!(value, Value::Int(_)),
+            Kind::Float => matches!(value, Value::Float(_)),
+            Kind::String => matches!(value, Value::String(_)),
+            Kind::Time => matches!(value, Value::Object(object) if object.type_name() == "time.Time"),
+            Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
+        }
+    }
+}
+
+/// All tables.
+const FAMILIES: &[&[Function]] = &[
+    builtin::TABLE,
+    compare::TABLE,
+    strings::TABLE,
+    case::TABLE,
+    lists::TABLE,
+    dicts::TABLE,
+    math::TABLE,
+    defaults::TABLE,
+    encoding::TABLE,
+    crypto::TABLE,
+    dates::TABLE,
+    regexes::TABLE,
+    semver::TABLE,
+    urls::TABLE,
+    paths::TABLE,
+    data::TABLE,
+    duration::TABLE,
+    include::TABLE,
+];
+
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect()
+});
+
+/// The function of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    BY_NAME.get(name).copied()
+}
+
+/// The bytes of an argument of kind String.
+fn bytes(value: &Value) -> &[u8] {
+    match value {
+        Value::String(s) | Value::Bytes(s) => s,
+        _ => b"",
+    }
+}
+
+/// The text of an argument of kind String.
+fn text(value: &Value) -> Cow<'_, str> {
+    String::from_utf8_lossy(bytes(value))
+}
+
+/// The number of an argument of kind Int.
+fn int(value: &Value) -> i64 {
+    match value {
+        Value::Int(i) => *i,
+        _ => 0,
+    }
+}

@@ -1,0 +1,175 @@
+//! Go's own functions, but for comparisons.
+
+use super::{Call, Function, Kind, Returned};
+use crate::template::{ListType, MapType, Value, printf};
+
+pub(super) const TABLE: &[Function] = &[
+    // The evaluator runs these two itself, so that later arguments are not evaluated.
+    Function::variadic("and", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(a[0].clone())),
+    Function::variadic("or", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(a[0].clone())),
+    Function::variadic("call", &[Kind::Reflect], Kind::Reflect, call),
+    Function::new("not", &[Kind::Reflect], |_, a| Ok((!a[0].is_true()).into())),
+    Function::new("len", &[Kind::Reflect], |_, a| len(&a[0])),
+    Function::variadic("index", &[Kind::Reflect], Kind::Reflect, |_, a| index(&a[0], &a[1..])),
+    Function::variadic("print", &[], Kind::Any, |_, a| Ok(Value::string(printf::print(a)))),
+    Function::variadic("println", &[], Kind::Any, |_, a| Ok(Value::string(printf::println(a)))),
+    Function::variadic("printf", &[Kind::String], Kind::Any, |_, a| {
+        Ok(Value::string(printf::printf(super::bytes(&a[0]), &a[1..])))
+    }),
+    Function::variadic("html", &[], Kind::Any, |_, a| Ok(html(&joined(a)).into())),
+    Function::variadic("js", &[], Kind::Any, |_, a| Ok(js(&joined(a)).into())),
+    Function::variadic("urlquery", &[], Kind::Any, |_, a| Ok(url_query(&joined(a)).into())),
+];
+
+fn call(_: &Call<'_>, args: &[Value]) -> Returned {
+    match &args[0] {
+        Value::Nil => Err("call of nil".into()),
+        other => Err(format!("non-function of type {}", other.type_name()).into()),
+    }
+}
+
+fn len(value: &Value) -> Returned {
+    let len = match value {
+        Value::String(s) | Value::Bytes(s) => s.len(),
+        Value::List(list) => list.len(),
+        Value::Map(map) => map.len(),
+        Value::Nil => return Err("len of nil pointer".into()),
+        Value::Object(object) => match object.entries() {
+            Some(entries) => entries.len(),
+            None => return Err(format!("len of type {}", object.type_name()).into()),
+        },
+        other => return Err(format!("len of type {}", other.type_name()).into()),
+    };
+    Ok(Value::Int(len as i64))
+}
+
+fn position(index: &Value, len: usize) -> Result<usize, String> {
+    let i = match index {
+        Value::Int(i) | Value::Int64(i) | Value::Duration(i) => *i,
+        Value::Uint64(u) => *u as i64,
+        Value::Uint8(u) => (*u).into(),
+        Value::Nil => return Err("cannot index slice/array with nil".into()),
+        other => {
+            return Err(format!("cannot index slice/array with type {}", other.type_name()));
+        }
+    };
+    match usize::try_from(i) {
+        Ok(at) if at < len => Ok(at),
+        Ok(at) if at == len => Err("reflect: slice index out of range".into()),
+        _ => Err(format!("index out of range: {i}")),
+    }
+}
+
+fn index(item: &Value, indexes: &[Value]) -> Returned {
+    if matches!(item, Value::Nil) {
+        return Err("index of untyped nil".into());
+    }
+    let mut item = item.clone();
+    for index in indexes {
+        item = match &item {
+            Value::Nil => return Err("index of nil pointer".into()),
+            Value::List(list) => list[position(index, list.len())?].clone(),
+            Value::String(s) => {
+                let at = position(index, s.len()).map_err(|m| m.replace("slice", "string"))?;
+                Value::Uint8(s[at])
+            }
+            Value::Bytes(s) => Value::Uint8(s[position(index, s.len())?]),
+            Value::Map(map) => {
+                let Value::String(key) = index else {
+                    return Err(match index {
+                        Value::Nil => "value is nil; should be of type string".into(),
+                        other => {
+                            format!("value has type {}; should be string", other.type_name()).into()
+                        }
+                    });
+                };
+                let missing = if map.kind() == MapType::String { "".into() } else { Value::Nil };
+                map.get(key).unwrap_or(missing)
+            }
+            Value::Object(object) => {
+                let Some(entries) = object.entries() else {
+                    return Err(format!("can't index item of type {}", object.type_name()).into());
+                };
+                match index {
+                    Value::String(key) => entries
+                        .into_iter()
+                        .find(|(k, _)| matches!(k, Value::String(k) if k == key))
+                        .map_or(Value::Nil, |(_, v)| v),
+                    index => {
+                        let at = position(index, entries.len())?;
+                        entries.into_iter().nth(at).map_or(Value::Nil, |(_, v)| v)
+                    }
+                }
+            }
+            other => {
+                return Err(format!("can't index item of type {}", other.type_name()).into());
+            }
+        };
+    }
+    Ok(item)
+}
+
+/// A []interface {} of anything that is a slice.
+pub(super) fn any_list(items: Vec<Value>) -> Value {
+    Value::List(crate::template::List::new(ListType::Any, items))
+}
+
+fn joined(args: &[Value]) -> String {
+    let args: Vec<Value> = args
+        .iter()
+        .map(|v| if matches!(v, Value::Nil) { "<no value>".into() } else { v.clone() })
+        .collect();
+    String::from_utf8_lossy(&printf::print(&args)).into_owned()
+}
+
+fn html(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\0' => out.push('\u{fffd}'),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn js(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '\'' => out.push_str("\\'"),
+            '"' => out.push_str("\\\""),
+            '<' => out.push_str("\\u003C"),
+            '>' => out.push_str("\\u003E"),
+            '&' => out.push_str("\\u0026"),
+            '=' => out.push_str("\\u003D"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
+            c if !c.is_ascii() && !crate::template::quote::is_print(c) => {
+                out.push_str(&format!("\\u{:04X}", c as u32));
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// url.QueryEscape.
+pub(super) fn url_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for b in text.bytes() {
+        match b {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
+                out.push(b as char);
+            }
+            b' ' => out.push('+'),
+            b => out.push_str(&format!("%{b:02X}")),
+        }
+    }
+    out
+}

@@ -1,0 +1,74 @@
+//! Helm's functions that run templates or stop them: include, tpl, required, fail, lookup.
+
+use super::{Call, Function, Kind, Returned, bytes, text};
+use crate::template::quote::quote;
+use crate::template::{Cause, Str, TemplateError, Value, erase_no_value};
+
+pub(super) const TABLE: &[Function] = &[
+    Function::new("include", &[Kind::String, Kind::Any], include),
+    Function::new("tpl", &[Kind::String, Kind::Any], tpl),
+    Function::new("required", &[Kind::String, Kind::Any], required),
+    Function::new("fail", &[Kind::String], |_, a| Err(Cause::Author(text(&a[0]).into_owned()))),
+    Function::new("lookup", &[Kind::String, Kind::String, Kind::String, Kind::String], lookup),
+];
+
+/// Helm's bound on nested includes of one name.
+const MAX_INCLUDES: u32 = 1000;
+
+/// The name that `tpl` gives to its text in errors.
+const ANONYMOUS: &str = "gotpl";
+
+fn include(call: &Call<'_>, args: &[Value]) -> Returned {
+    let name = text(&args[0]).into_owned();
+    {
+        let mut includes = call.run.includes.borrow_mut();
+        let count = includes.entry(name.clone()).or_insert(0);
+        if *count > MAX_INCLUDES {
+            return Err(format!(
+                "rendering template has a nested reference name: {name}: unable to execute template"
+            )
+            .into());
+        }
+        *count += 1;
+    }
+    let result = call.set.run(&name, args[1].clone(), call.run);
+    if let Some(count) = call.run.includes.borrow_mut().get_mut(&name) {
+        *count -= 1;
+    }
+    Ok(Value::string(result.map_err(Cause::Template)?))
+}
+
+fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
+    let source = text(&args[0]);
+    call.run.spend(source.len() as u64 / 8)?;
+    let wrap = |words: &str, error: TemplateError| {
+        let quoted = quote(bytes(&args[0]));
+        Cause::Wrapped(format!("{words} {quoted}"), error)
+    };
+    let mut set = call.set.clone();
+    set.parse(ANONYMOUS, &source).map_err(|e| wrap("cannot parse template", e))?;
+    let out = set
+        .run(ANONYMOUS, args[1].clone(), call.run)
+        .map_err(|e| wrap("error during tpl function execution for", e))?;
+    Ok(erase_no_value(&Str::from(out)).into())
+}
+
+fn required(_: &Call<'_>, args: &[Value]) -> Returned {
+    match &args[1] {
+        Value::Nil => Err(Cause::Author(text(&args[0]).into_owned())),
+        Value::String(s) if s.is_empty() => Err(Cause::Author(text(&args[0]).into_owned())),
+        value => Ok(value.clone()),
+    }
+}
+
+fn lookup(call: &Call<'_>, args: &[Value]) -> Returned {
+    let nothing = || Ok(Value::map::<Str>([]));
+    let Some(source) = call.run.environment.lookup else { return nothing() };
+    let found =
+        source.lookup(&text(&args[0]), &text(&args[1]), &text(&args[2]), &text(&args[3]))?;
+    match found {
+        serde_json::Value::Null => nothing(),
+        // What a Kubernetes client decodes keeps whole numbers whole.
+        found => Ok(crate::template::from_json_with_integers(&found)),
+    }
+}

@@ -1,0 +1,180 @@
+//! `.Files`: a chart's other files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use regex::Regex;
+use serde_json::json;
+
+use crate::chart::File;
+use crate::template::{Object, Str, Value};
+use crate::yaml;
+
+/// Files by name; what `Glob` gives is of the same type.
+pub(super) struct Files(BTreeMap<String, Arc<[u8]>>);
+
+impl Files {
+    pub(super) fn of(files: &[File]) -> Self {
+        Self(files.iter().map(|file| (file.name.clone(), file.data.clone())).collect())
+    }
+
+    fn bytes(&self, name: &str) -> &[u8] {
+        self.0.get(name).map_or(&[], |data| data)
+    }
+
+    fn glob(&self, pattern: &str) -> Self {
+        // A pattern that cannot be read matches everything, as in Helm.
+        let matcher = glob(pattern);
+        let matching = |name: &str| matcher.as_ref().is_none_or(|m| m.is_match(name));
+        Self(
+            self.0
+                .iter()
+                .filter(|(name, _)| matching(name))
+                .map(|(name, data)| (name.clone(), data.clone()))
+                .collect(),
+        )
+    }
+
+    /// A YAML mapping from base names to contents.
+    fn config(&self, content: impl Fn(&[u8]) -> String) -> String {
+        let mut map = serde_json::Map::new();
+        for (name, data) in &self.0 {
+            let base = name.rsplit_once('/').map_or(name.as_str(), |(_, base)| base);
+            map.insert(base.to_owned(), content(data).into());
+        }
+        let text = yaml::to_string(&serde_json::Value::Object(map));
+        text.strip_suffix('\n').unwrap_or(&text).to_owned()
+    }
+
+    fn lines(&self, name: &str) -> Value {
+        let data = self.bytes(name);
+        if data.is_empty() {
+            return Value::strings(Vec::<&str>::new());
+        }
+        let data = data.strip_suffix(b"\n").unwrap_or(data);
+        Value::strings(data.split(|byte| *byte == b'\n').map(Str::from))
+    }
+}
+
+impl Object for Files {
+    fn type_name(&self) -> &str {
+        "engine.files"
+    }
+
+    fn kind(&self) -> &'static str {
+        "map"
+    }
+
+    fn field(&self, name: &str) -> Option<Value> {
+        self.0.get(name).map(|data| Value::Bytes(Str::from(&**data)))
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let argument = match arguments {
+            [Value::String(text)] => Ok(text.text()),
+            _ => Err(format!("{name} takes one string")),
+        };
+        Some(match name {
+            "AsConfig" => {
+                Ok(Value::string(self.config(|data| String::from_utf8_lossy(data).into_owned())))
+            }
+            "AsSecrets" => Ok(Value::string(self.config(|data| BASE64_STANDARD.encode(data)))),
+            "Get" => argument.map(|name| Value::String(Str::from(self.bytes(&name)))),
+            "GetBytes" => argument.map(|name| Value::Bytes(Str::from(self.bytes(&name)))),
+            "Glob" => argument.map(|pattern| Value::object(self.glob(&pattern))),
+            "Lines" => argument.map(|name| self.lines(&name)),
+            _ => return None,
+        })
+    }
+
+    fn entries(&self) -> Option<Vec<(Value, Value)>> {
+        let entry = |(name, data): (&String, &Arc<[u8]>)| {
+            (Value::string(name.as_str()), Value::Bytes(Str::from(&**data)))
+        };
+        Some(self.0.iter().map(entry).collect())
+    }
+
+    fn json(&self) -> serde_json::Value {
+        self.0
+            .iter()
+            .map(|(name, data)| (name.clone(), json!(BASE64_STANDARD.encode(data))))
+            .collect()
+    }
+
+    fn as_any(&self) -> &dyn std::any::Any {
+        self
+    }
+}
+
+/// gobwas/glob with `/` as its separator: `*` and `?` stop there, `**` does not, `[a-z]`, `[!a]` and
+/// `{a,b}`. None: not a pattern.
+fn glob(pattern: &str) -> Option<Regex> {
+    let mut regex = String::from("(?s)^");
+    let mut rest = pattern.chars().peekable();
+    let mut depth = 0_usize;
+    while let Some(c) = rest.next() {
+        match c {
+            '*' if rest.next_if_eq(&'*').is_some() => {
+                while rest.next_if_eq(&'*').is_some() {}
+                regex.push_str(".*");
+            }
+            '*' => regex.push_str("[^/]*"),
+            '?' => regex.push_str("[^/]"),
+            '{' => {
+                depth += 1;
+                regex.push_str("(?:");
+            }
+            '}' if depth > 0 => {
+                depth -= 1;
+                regex.push(')');
+            }
+            ',' if depth > 0 => regex.push('|'),
+            '[' => class(&mut rest, &mut regex)?,
+            '\\' => regex.push_str(&regex::escape(&rest.next()?.to_string())),
+            c => regex.push_str(&regex::escape(&c.to_string())),
+        }
+    }
+    regex.push('$');
+    if depth == 0 { Regex::new(&regex).ok() } else { None }
+}
+
+fn class(rest: &mut std::iter::Peekable<std::str::Chars<'_>>, regex: &mut String) -> Option<()> {
+    regex.push('[');
+    if rest.next_if_eq(&'!').is_some() {
+        regex.push('^');
+    }
+    loop {
+        match rest.next()? {
+            ']' => break,
+            '-' => regex.push('-'),
+            c => regex.push_str(&regex::escape(&c.to_string())),
+        }
+    }
+    regex.push(']');
+    Some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (pattern, name, expected) in [
+            ("config/*", "config/a.txt", true),
+            ("config/*", "config/b/a.txt", false),
+            ("config/**", "config/b/a.txt", true),
+            ("**.txt", "config/b/a.txt", true),
+            ("{a,b}.txt", "b.txt", true),
+            ("[a-c].txt", "d.txt", false),
+            ("[!a].txt", "d.txt", true),
+            ("?.txt", "/.txt", false),
+        ] {
+            let matcher = glob(pattern).expect(pattern);
+            assert_eq!(matcher.is_match(name), expected, "{pattern} {name}");
+        }
+        assert!(glob("{a").is_none());
+        assert!(glob("[a").is_none());
+    }
+}

@@ -1,0 +1,162 @@
+//! Rendered files to single objects: cutting, hooks, order.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::context::is_partial;
+use super::{Hook, Manifest, order};
+use crate::yaml::{self, YamlError};
+
+/// A rendered file that does not hold Kubernetes objects.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ManifestError {
+    #[error("YAML parse error on {path}")]
+    Yaml { path: String, source: YamlError },
+    #[error("YAML parse error on {path}: {why}")]
+    Shape { path: String, why: String },
+}
+
+const EVENTS: [&str; 9] = [
+    "pre-install",
+    "post-install",
+    "pre-delete",
+    "post-delete",
+    "pre-upgrade",
+    "post-upgrade",
+    "pre-rollback",
+    "post-rollback",
+    "test",
+];
+
+/// The objects and hooks of all rendered files, each in install order. A hook of an event that
+/// Helm does not know is left out, with a warning.
+pub(super) fn sort(
+    files: &BTreeMap<String, String>,
+    warnings: &mut Vec<String>,
+) -> Result<(Vec<Manifest>, Vec<Hook>), ManifestError> {
+    let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
+    for (path, content) in files.iter().filter(|(path, _)| !is_partial(path)) {
+        for document in split(content) {
+            let head = Head::read(path, document)?;
+            match head.annotations.get("helm.sh/hook") {
+                None => manifests.push(Manifest {
+                    source: path.clone(),
+                    api_version: head.api_version,
+                    kind: head.kind,
+                    name: head.name,
+                    content: document.to_owned(),
+                }),
+                Some(events) => match events_of(events) {
+                    Some(events) => hooks.push(hook(path, document, &head, events)),
+                    None => warnings.push(format!("skipping unknown hooks {events} in {path}")),
+                },
+            }
+        }
+    }
+    manifests.sort_by(|a, b| order::install(&a.kind, &b.kind));
+    hooks.sort_by(|a: &Hook, b: &Hook| order::install(&a.kind, &b.kind));
+    Ok((manifests, hooks))
+}
+
+/// Cuts at lines that begin with `---`. Whatever follows it on the line stays, as in Helm.
+pub fn split(text: &str) -> Vec<&str> {
+    static SEPARATOR: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new(r"(?m)^---[ \t]*").expect("a constant"));
+    let documents = SEPARATOR.split(text.trim_start());
+    documents.map(str::trim_start).filter(|document| !document.is_empty()).collect()
+}
+
+/// The part of an object that decides what becomes of it.
+struct Head {
+    api_version: String,
+    kind: String,
+    name: String,
+    annotations: BTreeMap<String, String>,
+}
+
+impl Head {
+    fn read(path: &str, document: &str) -> Result<Self, ManifestError> {
+        let shape = |why: &str| ManifestError::Shape { path: path.to_owned(), why: why.to_owned() };
+        let document = yaml::from_str(document)
+            .map_err(|source| ManifestError::Yaml { path: path.to_owned(), source })?;
+        let text = |value: Option<&Value>, what: &str| match value {
+            None => Ok(String::new()),
+            Some(value) => {
+                yaml::as_text(value).ok_or_else(|| shape(&format!("{what} must be a string")))
+            }
+        };
+        if !matches!(document, Value::Null | Value::Object(_)) {
+            return Err(shape("expected a Kubernetes object, that is a mapping"));
+        }
+        let metadata = document.get("metadata").unwrap_or(&Value::Null);
+        if !matches!(metadata, Value::Null | Value::Object(_)) {
+            return Err(shape("metadata must be a mapping"));
+        }
+        let mut annotations = BTreeMap::new();
+        match metadata.get("annotations") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(map)) => {
+                for (key, value) in map {
+                    let value = text(Some(value), &format!("metadata.annotations.{key}"))?;
+                    annotations.insert(key.clone(), value);
+                }
+            }
+            Some(_) => return Err(shape("metadata.annotations must be a mapping")),
+        }
+        Ok(Self {
+            api_version: text(document.get("apiVersion"), "apiVersion")?,
+            kind: text(document.get("kind"), "kind")?,
+            name: text(metadata.get("name"), "metadata.name")?,
+            annotations,
+        })
+    }
+
+    fn list(&self, annotation: &str) -> Vec<String> {
+        self.annotations.get(annotation).map_or(Vec::new(), |list| items(list))
+    }
+}
+
+fn items(list: &str) -> Vec<String> {
+    list.split(',').map(|item| item.trim().to_lowercase()).collect()
+}
+
+fn events_of(annotation: &str) -> Option<Vec<String>> {
+    items(annotation)
+        .into_iter()
+        .map(|event| match event.as_str() {
+            // Helm 2's name
+            "test-success" => Some("test".to_owned()),
+            known if EVENTS.contains(&known) => Some(event),
+            _ => None,
+        })
+        .collect()
+}
+
+fn hook(path: &str, document: &str, head: &Head, events: Vec<String>) -> Hook {
+    let weight = head.annotations.get("helm.sh/hook-weight");
+    Hook {
+        name: head.name.clone(),
+        kind: head.kind.clone(),
+        path: path.to_owned(),
+        manifest: document.to_owned(),
+        events,
+        weight: weight.and_then(|weight| weight.parse().ok()).unwrap_or(0),
+        delete_policies: head.list("helm.sh/hook-delete-policy"),
+        output_log_policies: head.list("helm.sh/hook-output-log-policy"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn splits_as_helm_does() {
+        assert_eq!(split("\n---\na: 1\n--- \n\n---b: 2\n"), ["a: 1\n", "b: 2\n"]);
+        assert_eq!(split("a: |\n  ---\n"), ["a: |\n  ---\n"]);
+        assert!(split(" \n---\n").is_empty());
+    }
+}

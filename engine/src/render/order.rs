@@ -1,0 +1,68 @@
+//! Helm's order of kinds.
+
+use std::cmp::Ordering;
+
+/// Kinds in the order in which Helm installs them.
+const INSTALL: [&str; 38] = [
+    "PriorityClass",
+    "Namespace",
+    "NetworkPolicy",
+    "ResourceQuota",
+    "LimitRange",
+    "PodSecurityPolicy",
+    "PodDisruptionBudget",
+    "ServiceAccount",
+    "Secret",
+    "SecretList",
+    "ConfigMap",
+    "StorageClass",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleList",
+    "ClusterRoleBinding",
+    "ClusterRoleBindingList",
+    "Role",
+    "RoleList",
+    "RoleBinding",
+    "RoleBindingList",
+    "Service",
+    "DaemonSet",
+    "Pod",
+    "ReplicationController",
+    "ReplicaSet",
+    "Deployment",
+    "HorizontalPodAutoscaler",
+    "StatefulSet",
+    "Job",
+    "CronJob",
+    "IngressClass",
+    "Ingress",
+    "APIService",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+];
+
+/// Known kinds first, in install order; the others after them, by name.
+pub fn install(a: &str, b: &str) -> Ordering {
+    let place = |kind: &str| INSTALL.iter().position(|known| *known == kind);
+    match (place(a), place(b)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        (Some(_), None) => Ordering::Less,
+        (None, Some(_)) => Ordering::Greater,
+        (None, None) => a.cmp(b),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_of_kinds() {
+        let mut kinds = ["Zoo", "Service", "Apple", "Namespace", "", "Deployment"];
+        kinds.sort_by(|a, b| install(a, b));
+        assert_eq!(kinds, ["Namespace", "Service", "Deployment", "", "Apple", "Zoo"]);
+    }
+}

@@ -1,0 +1,31 @@
+//! Go's text/template as Helm uses it: text to an AST (parsed once, shared), AST and values to text.
+//!
+//! Reading order: [`lexer`] cuts text into items, [`parser`] builds the [`ast`], [`TemplateSet`] holds named
+//! trees, [`eval`] walks one with a [`Value`] as dot, calling [`crate::functions`]; [`printf`] formats.
+
+pub(crate) mod ast;
+mod environment;
+mod error;
+pub(crate) mod eval;
+mod from_json;
+mod lexer;
+pub(crate) mod number;
+mod object;
+mod parser;
+pub(crate) mod printf;
+pub(crate) mod quote;
+mod set;
+mod str;
+mod to_json;
+mod value;
+
+pub(crate) use environment::Run;
+pub use environment::{Budget, Environment, on_large_stack};
+pub use error::{Cause, ExecError, ParseError, TemplateError};
+pub use from_json::{from_json, from_json_with_integers};
+pub use object::Object;
+pub use set::TemplateSet;
+pub(crate) use set::erase_no_value;
+pub use str::Str;
+pub use to_json::{to_json, to_json_text};
+pub use value::{List, ListType, Map, MapType, Value};

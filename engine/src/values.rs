@@ -1,0 +1,77 @@
+//! Values: reading, merging, coalescing with the chart's, checking against schemas.
+
+use serde_json::{Map, Value};
+
+use crate::yaml::{self, YamlError};
+
+pub(crate) mod coalesce;
+pub(crate) mod dependencies;
+pub(crate) mod schema;
+pub mod strvals;
+
+/// A text that does not hold values.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    #[error(transparent)]
+    Yaml(#[from] YamlError),
+    #[error("values must be a mapping, not {0}")]
+    NotAMapping(&'static str),
+}
+
+/// Reads a values file as Helm does: all its documents, later ones merged over earlier ones.
+/// Numbers become floats, as in Go.
+pub fn from_yaml(text: &str) -> Result<Map<String, Value>, ReadError> {
+    let mut values = Map::new();
+    for document in documents(text) {
+        let mut value = yaml::from_str(&document)?;
+        yaml::as_go_floats(&mut value);
+        match value {
+            Value::Null => {}
+            Value::Object(map) => merge(&mut values, map),
+            Value::Array(_) => return Err(ReadError::NotAMapping("a list")),
+            Value::String(_) => return Err(ReadError::NotAMapping("a string")),
+            Value::Number(_) => return Err(ReadError::NotAMapping("a number")),
+            Value::Bool(_) => return Err(ReadError::NotAMapping("a boolean")),
+        }
+    }
+    Ok(values)
+}
+
+/// Cuts at lines of `---` and spaces.
+fn documents(text: &str) -> Vec<String> {
+    let mut documents = vec![String::new()];
+    for line in text.split_inclusive('\n') {
+        match line.strip_prefix("---") {
+            Some(rest) if rest.trim().is_empty() => documents.push(String::new()),
+            _ => documents.last_mut().expect("it is never empty").push_str(line),
+        }
+    }
+    documents
+}
+
+/// What several `-f` files make together: maps are merged, everything else is replaced.
+pub fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
+            (_, value) => {
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn documents_are_merged() {
+        let values = from_yaml("a: {x: 1}\nb: [1]\n---\na: {z: null}\nb: [2]\n").expect("valid");
+        assert_eq!(Value::from(values), json!({"a": {"x": 1.0, "z": null}, "b": [2.0]}));
+        assert_eq!(from_yaml("- a"), Err(ReadError::NotAMapping("a list")));
+        assert_eq!(from_yaml("").map(Value::from), Ok(json!({})));
+    }
+}

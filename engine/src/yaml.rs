@@ -1,0 +1,16 @@
+//! YAML as Helm reads and writes it: `sigs.k8s.io/yaml`, that is go-yaml v2 with JSON between.
+//!
+//! Reading follows YAML 1.1 (`yes` and `on` are booleans, `010` is eight) and takes the first
+//! document only. Printing sorts keys in go-yaml's natural order and quotes as it does.
+
+mod number;
+mod print;
+mod read;
+mod scalar;
+mod sort;
+
+pub use number::as_go_floats;
+pub(crate) use number::{as_text, normalise};
+pub use print::to_string;
+pub(crate) use read::from_str_exact;
+pub use read::{YamlError, from_str};

@@ -1,0 +1,121 @@
+//! How `helm template` prints what was rendered.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use anyhow::{Context as _, bail};
+use pinnace_engine::Rendered;
+use pinnace_engine::path_pattern;
+use pinnace_engine::render::{Hook, split};
+use regex::Regex;
+
+/// What to print beside the manifests.
+#[derive(Clone, Copy)]
+pub struct Choice {
+    pub crds: bool,
+    pub hooks: bool,
+    pub tests: bool,
+}
+
+impl Choice {
+    fn hooks(self, rendered: &Rendered) -> impl Iterator<Item = &Hook> {
+        let wanted = move |hook: &&Hook| {
+            self.hooks && (self.tests || !hook.events.iter().any(|event| event == "test"))
+        };
+        rendered.hooks.iter().filter(wanted)
+    }
+}
+
+fn document(source: &str, content: &str) -> String {
+    format!("---\n# Source: {source}\n{content}\n")
+}
+
+/// Everything as one text.
+pub fn text(rendered: &Rendered, choice: Choice) -> String {
+    let mut manifest = String::new();
+    if choice.crds {
+        for crd in &rendered.crds {
+            manifest.push_str(&document(&crd.filename, &crd.content));
+        }
+    }
+    manifest.push_str(&rendered.manifest());
+    let mut text = format!("{}\n", manifest.trim());
+    for hook in choice.hooks(rendered) {
+        text.push_str(&document(&hook.path, &hook.manifest));
+    }
+    text
+}
+
+/// Only the documents of the templates that match a pattern, in the order of the patterns.
+pub fn only(text: &str, patterns: &[String]) -> anyhow::Result<String> {
+    static SOURCE: LazyLock<Regex> =
+        LazyLock::new(|| Regex::new("# Source: [^/]+/(.+)").expect("a constant"));
+    let documents = split(text);
+    let mut chosen = String::new();
+    for pattern in patterns {
+        let mut missing = true;
+        for document in &documents {
+            let Some(path) = SOURCE.captures(document).and_then(|found| found.get(1)) else {
+                continue;
+            };
+            if path_pattern::matches(pattern, path.as_str()).unwrap_or(false) {
+                chosen.push_str(&format!("---\n{document}\n"));
+                missing = false;
+            }
+        }
+        if missing {
+            bail!("could not find template {pattern} in chart");
+        }
+    }
+    Ok(chosen)
+}
+
+/// One file for each template: CRDs below `folder`, all else below `below`.
+pub fn write_files(
+    rendered: &Rendered,
+    choice: Choice,
+    folder: &Path,
+    below: &Path,
+    stdout: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let mut written = std::collections::HashSet::new();
+    let crds = rendered.crds.iter().filter(|_| choice.crds);
+    let crds = crds.map(|crd| (folder, crd.filename.as_str(), crd.content.as_str()));
+    let manifests = rendered.manifests.iter();
+    let manifests = manifests.map(|m| (below, m.source.as_str(), m.content.as_str()));
+    for (folder, name, content) in crds.chain(manifests) {
+        let again = !written.insert((folder.to_owned(), name));
+        write_file(folder, name, content, again, stdout)?;
+    }
+    for hook in choice.hooks(rendered) {
+        // Helm appends to whatever file is there.
+        let exists = below.join(&hook.path).exists();
+        write_file(below, &hook.path, &hook.manifest, exists, stdout)?;
+    }
+    writeln!(stdout).context("cannot write to stdout")
+}
+
+fn write_file(
+    folder: &Path,
+    name: &str,
+    content: &str,
+    append: bool,
+    stdout: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let path = folder.join(name);
+    let cannot = || format!("cannot write {}", path.display());
+    if let Some(parent) = path.parent() {
+        fs::create_dir_all(parent).with_context(cannot)?;
+    }
+    let mut file = fs::OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(append)
+        .truncate(!append)
+        .open(&path)
+        .with_context(cannot)?;
+    file.write_all(document(name, content).as_bytes()).with_context(cannot)?;
+    writeln!(stdout, "wrote {}", path.display()).context("cannot write to stdout")
+}
