@@ -10,7 +10,12 @@ async fn a_version_that_never_becomes_ready_is_rolled_back_and_shown() {
 
     // The pin does not set the timeout: it is the user's.
     site.kubectl(&[
-        "patch", "helmrelease.cd.qdrant.io", OPERATOR, "--type=merge", "-p", r#"{"spec":{"timeout":"20s"}}"#,
+        "patch",
+        "helmrelease.cd.qdrant.io",
+        OPERATOR,
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"timeout":"20s"}}"#,
     ]);
     site.pin(serde_json::json!({"operatorVersion": "1.2.0"})).await;
     let versions = site
@@ -27,7 +32,11 @@ async fn a_version_that_never_becomes_ready_is_rolled_back_and_shown() {
     assert_eq!(revisions.get(1).map(String::as_str), Some("2 failed 1.2.0"), "{revisions:?}");
     assert_eq!(revisions.last().map(String::as_str), Some("3 deployed 1.0.0"), "{revisions:?}");
     let image = site.kubectl(&[
-        "get", "deployment", OPERATOR, "-o", "jsonpath={.spec.template.spec.containers[*].image}",
+        "get",
+        "deployment",
+        OPERATOR,
+        "-o",
+        "jsonpath={.spec.template.spec.containers[*].image}",
     ]);
     assert!(image.ends_with(":1.0.0"), "{image}\n{versions:#}");
     site.kubectl(&["rollout", "status", &format!("deployment/{OPERATOR}"), "--timeout=60s"]);

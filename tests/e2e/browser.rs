@@ -44,7 +44,10 @@ impl Browser {
         let mut tries = 0;
         let page = loop {
             let http = hyper_util::client::legacy::connect::HttpConnector::new();
-            match ClientBuilder::new(http).capabilities(capabilities.clone()).connect(&address).await
+            match ClientBuilder::new(http)
+                .capabilities(capabilities.clone())
+                .connect(&address)
+                .await
             {
                 Ok(page) => break page,
                 Err(_) if tries < 100 => {

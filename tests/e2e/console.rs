@@ -21,9 +21,8 @@ pub struct Refusal {
 }
 
 impl Console {
-    /// `url` without a final slash; `ca` is the PEM that its certificate chains to.
-    pub fn new(url: String, ca: &[u8], host: &str, account: String, key: String) -> Self {
-        let port = url.rsplit(':').next().and_then(|p| p.parse().ok()).expect("a port");
+    /// On this port of 127.0.0.1, with a certificate for `host` that chains to `ca` (PEM).
+    pub fn new(port: u16, ca: &[u8], host: &str, account: String, key: String) -> Self {
         let http = reqwest::Client::builder()
             .tls_certs_only([reqwest::Certificate::from_pem(ca).expect("a CA")])
             .resolve(host, ([127, 0, 0, 1], port).into())
@@ -33,7 +32,12 @@ impl Console {
         Self { http, url: format!("https://{host}:{port}"), account, key }
     }
 
-    pub async fn call(&self, method: &str, path: &str, body: Option<Value>) -> Result<Value, Refusal> {
+    pub async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        body: Option<Value>,
+    ) -> Result<Value, Refusal> {
         let method = method.parse().expect("a method");
         let url = format!("{}{path}", self.url);
         let mut request =

@@ -29,12 +29,24 @@ async fn a_database_is_made_and_deleted_through_the_console() {
     let nodes = state["cluster"]["state"]["nodes"].as_array().cloned().unwrap_or_default();
     assert_eq!(nodes.len(), 2, "{state:#}");
     let name = format!("qdrant-{id}");
-    assert_eq!(site.kubectl(&["get", "statefulset", &name, "-o", "jsonpath={.status.readyReplicas}"]), "2");
+    assert_eq!(
+        site.kubectl(&["get", "statefulset", &name, "-o", "jsonpath={.status.readyReplicas}"]),
+        "2"
+    );
     let listed = world.console.call("GET", &clusters, None).await.expect("the list");
-    assert!(listed["items"].as_array().is_some_and(|items| items.iter().any(|c| c["id"] == id.as_str())));
+    assert!(
+        listed["items"]
+            .as_array()
+            .is_some_and(|items| items.iter().any(|c| c["id"] == id.as_str()))
+    );
 
     world.console.call("DELETE", &path, None).await.expect("deleted");
-    site.kubectl(&["wait", "--for=delete", &format!("qdrantcluster.qdrant.io/{name}"), "--timeout=120s"]);
+    site.kubectl(&[
+        "wait",
+        "--for=delete",
+        &format!("qdrantcluster.qdrant.io/{name}"),
+        "--timeout=120s",
+    ]);
     site.kubectl(&["wait", "--for=delete", &format!("statefulset/{name}"), "--timeout=120s"]);
     site.until_refused(&path, 404).await;
     site.done().await;

@@ -26,7 +26,12 @@ async fn a_person_upgrades_by_clicking() {
         .send_keys(&world.console.key)
         .await
         .expect("typed");
-    page.find(Locator::Css("button[type=submit]")).await.expect("a button").click().await.expect("signed in");
+    page.find(Locator::Css("button[type=submit]"))
+        .await
+        .expect("a button")
+        .click()
+        .await
+        .expect("signed in");
     page.wait().for_element(Locator::LinkText("clicked")).await.expect("the environment is listed");
     let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
     browser.screenshot(&artifacts.join("environments.png")).await;

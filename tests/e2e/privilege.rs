@@ -52,6 +52,10 @@ async fn the_agent_touches_nothing_outside_its_namespace_but_the_named_reads() {
     wrong.sort();
     wrong.dedup();
     assert!(seen > 50, "the audit log has only {seen} requests of {user}");
-    assert!(wrong.is_empty(), "{user} went too far, or asked for what it may not:\n{}", wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{user} went too far, or asked for what it may not:\n{}",
+        wrong.join("\n")
+    );
     site.done().await;
 }
