@@ -1,1 +1,114 @@
-//! (placeholder)
+//! HelmRelease objects become releases: observe, decide, act. It knows nothing of a Console.
+//!
+//! * [`reconcile`] — the way of one object; [`session`] — the loop over its release
+//! * [`unsupported`] — pure: which fields are refused; [`values`], [`source`] — what is wanted;
+//!   [`helm_chart`] shows it as an object; [`observe`] — what is there
+//! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
+//! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
+//! * [`render`] — chart and values to manifests; [`preempt`] — a newer spec ends a wait;
+//!   [`redactor`] — no secret in a message
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, PartialObjectMeta};
+use kube::runtime::controller::{Action, Config};
+use kube::runtime::reflector::ObjectRef;
+use kube::runtime::{Controller, watcher};
+use tokio_util::sync::CancellationToken;
+
+use crate::api::helm_release::HelmRelease;
+use crate::api::helm_repository::HelmRepository;
+
+pub mod act;
+pub mod decide;
+pub mod helm_chart;
+pub mod observe;
+pub mod preempt;
+pub mod reconcile;
+pub mod redactor;
+pub mod render;
+pub mod report;
+pub mod session;
+pub mod source;
+pub mod state;
+pub mod status;
+pub mod unsupported;
+pub mod values;
+
+/// Disk that pulled charts may take, in bytes.
+const CACHE_BYTES: u64 = 256 << 20;
+
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The one namespace whose HelmReleases are looked after.
+    pub namespace: String,
+    /// Unique per process: the pod's name.
+    pub identity: String,
+    /// Where pulled charts are kept.
+    pub cache_dir: PathBuf,
+    /// Charts that are pulled and rendered at the same time. A release that waits counts for nothing.
+    pub concurrency: usize,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot use {} as the chart cache", path.display())]
+    Cache { path: PathBuf, source: pinnace_registry::CacheError },
+}
+
+/// Looks after every HelmRelease of the namespace until `shutdown`. Releases at work are left pending then,
+/// for a successor to resume. The caller holds the leader's lease.
+pub async fn run(
+    client: Client,
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> Result<(), Error> {
+    let cache = pinnace_registry::Cache::new(&settings.cache_dir, CACHE_BYTES)
+        .map_err(|source| Error::Cache { path: settings.cache_dir.clone(), source })?;
+    let namespace = settings.namespace.clone();
+    let newest = preempt::Newest::watch(client.clone(), &namespace, shutdown.child_token());
+    let releases: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
+    let repositories: Api<HelmRepository> = Api::namespaced(client.clone(), &namespace);
+    let controller = Controller::new(releases, watcher::Config::default())
+        .with_config(Config::default().debounce(Duration::from_millis(50)));
+    let store = controller.store();
+    let of_repository = move |repository: HelmRepository| {
+        let name = repository.metadata.name.unwrap_or_default();
+        let uses = move |release: &Arc<HelmRelease>| {
+            let chart = release.spec.chart.as_ref();
+            chart.is_some_and(|c| c.spec.source_ref.name == name)
+        };
+        let releases = store.state();
+        releases.into_iter().filter(uses).map(|r| ObjectRef::from_obj(&*r)).collect::<Vec<_>>()
+    };
+    // Release records that anyone writes: whoever runs `helm upgrade` is noticed at once.
+    let records: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
+    let store = controller.store();
+    let of_record = move |secret: PartialObjectMeta<Secret>| {
+        let name = secret.metadata.labels.and_then(|mut labels| labels.remove("name"));
+        let made = move |release: &Arc<HelmRelease>| {
+            name.is_some() && release.release_name().ok().map(|n| n.to_string()) == name
+        };
+        let releases = store.state();
+        releases.into_iter().filter(made).map(|r| ObjectRef::from_obj(&*r)).collect::<Vec<_>>()
+    };
+    let context =
+        Arc::new(reconcile::Context::new(client, settings, cache, newest, shutdown.clone()));
+    controller
+        .watches(repositories, watcher::Config::default(), of_repository)
+        .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile::run, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
+        .for_each(|result| async move {
+            if let Err(error) = result {
+                tracing::debug!(%error, "reconciliation");
+            }
+        })
+        .await;
+    Ok(())
+}

@@ -1,1 +1,30 @@
-//! Everything that talks to an OCI registry.
+//! Everything that talks to an OCI registry. In reading order:
+//!
+//! 1. [`Reference`] names what is wanted; [`Digest`] proves what was received.
+//! 2. [`Credentials`] say who asks; [`Limits`] say how much a registry may send, and how long it
+//!    may take.
+//! 3. [`Client`] resolves, pulls and lists. A registry is not trusted: every body is capped and
+//!    checked against its digest while it is read, before any parser sees it.
+//! 4. [`Cache`] keeps what was pulled, and checks it again when it is read.
+//! 5. [`Error`] says which registry, which reference, and what to do.
+
+mod cache;
+mod client;
+mod credentials;
+mod digest;
+mod error;
+mod limits;
+mod manifest;
+mod reference;
+mod secret;
+mod versions;
+
+pub use cache::{Cache, CacheError};
+pub use client::{Client, Options, PulledChart};
+pub use credentials::{Credentials, CredentialsError};
+pub use digest::{Digest, InvalidDigest};
+pub use error::Error;
+pub use limits::Limits;
+pub use reference::{InvalidReference, Reference};
+pub use secret::Secret;
+pub use versions::newest_first;

@@ -1,0 +1,3 @@
+module tools/standin
+
+go 1.26.8

@@ -1,0 +1,57 @@
+//! The HTTP client under it all, and what its errors mean.
+
+use std::io;
+
+use reqwest::{NoProxy, Proxy, redirect::Policy};
+
+use super::{Options, tls};
+use crate::{error::Error, reference::Reference};
+
+pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
+    let limits = &options.limits;
+    let mut builder = reqwest::Client::builder()
+        .user_agent(concat!("pinnace/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls::config(&options.ca_certificates)?)
+        // Also for redirects and token services: nothing is ever sent in the clear.
+        .https_only(!options.plain_http)
+        .redirect(Policy::limited(limits.redirects))
+        .connect_timeout(limits.connect_timeout)
+        .read_timeout(limits.idle_timeout)
+        .timeout(limits.request_timeout)
+        .no_proxy();
+    if let Some(proxy) = &options.https_proxy {
+        let proxy = Proxy::https(proxy.expose()).map_err(|_| Error::InvalidProxy)?;
+        let except = options.no_proxy.as_deref().and_then(NoProxy::from_string);
+        builder = builder.proxy(proxy.no_proxy(except));
+    }
+    builder.build().map_err(Error::Setup)
+}
+
+/// What a failed request means. URLs are dropped: after a redirect they may carry signatures.
+pub(super) fn explain(error: reqwest::Error, reference: &Reference) -> Error {
+    let registry = reference.host().to_owned();
+    let reference = reference.clone();
+    let source = error.without_url();
+    if source.is_redirect() || (source.is_builder() && !source.is_connect()) {
+        Error::Redirect { registry, reference, source }
+    } else if is_tls(&source) {
+        Error::Tls { registry, source }
+    } else if source.is_timeout() && !source.is_connect() {
+        Error::TimedOut { registry, reference, source }
+    } else {
+        Error::Unreachable { registry, source }
+    }
+}
+
+/// Looks through the chain of causes; an I/O error hides the one that it wraps.
+fn is_tls(error: &reqwest::Error) -> bool {
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        let wrapped = cause.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        if cause.is::<rustls::Error>() || wrapped.is_some_and(|inner| inner.is::<rustls::Error>()) {
+            return true;
+        }
+        next = wrapped.map_or_else(|| cause.source(), |inner| Some(inner));
+    }
+    false
+}

@@ -1,0 +1,19 @@
+//! The client against registries.
+//!
+//! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
+//! - [`proxied`]: the same through an HTTPS proxy
+//! - [`sign_in`]: token services
+//! - [`hostile`]: a registry of our own that sends wrong, endless or broken answers
+//! - [`busy`]: a registry of our own that limits, fails or redirects
+//! - [`in_the_clear`]: redirects and token services without TLS
+//! - [`pages`]: lists of tags over several pages
+#![allow(clippy::unwrap_used)]
+
+mod busy;
+mod distribution;
+mod hostile;
+mod in_the_clear;
+mod pages;
+mod proxied;
+mod sign_in;
+mod support;

@@ -1,0 +1,150 @@
+//! A CNCF distribution registry with TLS and a login, and genuine `helm` beside it.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use pinnace_registry::{Client, Credentials, Options};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use tempfile::TempDir;
+
+use super::{limits, tool};
+
+pub const USER: &str = "pinnace";
+pub const PASSWORD: &str = "correct horse: battery";
+
+pub struct Registry {
+    pub host: String,
+    pub ca: String,
+    folder: TempDir,
+    process: Child,
+}
+
+impl Registry {
+    /// Starts a registry on a free port and signs `helm` in.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, content: &str| {
+            fs::write(folder.path().join(name), content).unwrap();
+            folder.path().join(name).display().to_string()
+        };
+        let (ca, certificate, key) = certificates();
+        file("ca.crt", &ca);
+        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+        let config = serde_json::json!({
+            "version": "0.1",
+            "log": { "formatter": "json", "accesslog": { "disabled": true } },
+            "storage": { "filesystem": { "rootdirectory": folder.path().join("data") } },
+            "http": {
+                "addr": "127.0.0.1:0",
+                "tls": {
+                    "certificate": file("tls.crt", &certificate),
+                    "key": file("tls.key", &key),
+                },
+            },
+            "auth": {
+                "htpasswd": {
+                    "realm": "test",
+                    "path": file("htpasswd", &format!("{USER}:{hash}\n")),
+                },
+            },
+        });
+        let mut process = Command::new(tool("registry"))
+            .args(["serve", &file("config.yaml", &config.to_string())])
+            .env("OTEL_TRACES_EXPORTER", "none")
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        let mut said = String::new();
+        let port = loop {
+            let Some(line) = lines.next() else { panic!("the registry ended:\n{said}") };
+            let line = line.unwrap();
+            if let Some((_, after)) = line.split_once("listening on 127.0.0.1:") {
+                break after.split(|c: char| !c.is_ascii_digit()).next().unwrap().to_owned();
+            }
+            said += &(line + "\n");
+        };
+        // Somebody must read on, or the registry would stop at a full pipe.
+        std::thread::spawn(move || lines.for_each(drop));
+        let registry = Self { host: format!("localhost:{port}"), ca, folder, process };
+        registry.helm(&[
+            "registry",
+            "login",
+            &registry.host,
+            "-u",
+            USER,
+            "-p",
+            PASSWORD,
+            "--ca-file",
+        ]);
+        registry
+    }
+
+    pub fn options(&self, credentials: Credentials) -> Options {
+        let ca_certificates = vec![self.ca.clone()];
+        Options { ca_certificates, credentials, limits: limits(), ..Options::default() }
+    }
+
+    pub fn client(&self) -> Client {
+        Client::new(self.options(Credentials::basic(USER, PASSWORD))).unwrap()
+    }
+
+    /// Packages a chart and pushes it to `charts/`; returns the archive.
+    pub fn push_chart(&self, name: &str, version: &str, description: &str) -> Vec<u8> {
+        let source = self.folder.path().join("source").join(name);
+        fs::create_dir_all(source.join("templates")).unwrap();
+        let metadata = serde_json::json!({
+            "apiVersion": "v2", "name": name, "version": version, "description": description,
+        });
+        fs::write(source.join("Chart.yaml"), metadata.to_string()).unwrap();
+        let source = source.display().to_string();
+        let packages = self.folder.path().join("packages").display().to_string();
+        self.helm(&["package", &source, "-d", &packages]);
+        let package = Path::new(&packages).join(format!("{name}-{version}.tgz"));
+        let to = format!("oci://{}/charts", self.host);
+        self.helm(&["push", &package.display().to_string(), &to, "--ca-file"]);
+        fs::read(package).unwrap()
+    }
+
+    /// Runs `helm`; a last `--ca-file` is completed.
+    fn helm(&self, arguments: &[&str]) {
+        let home: PathBuf = self.folder.path().join("helm");
+        let mut command = Command::new(tool("helm"));
+        command.args(arguments).env("HOME", &home);
+        for kind in ["HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
+            command.env(kind, home.join(kind));
+        }
+        command.env("HELM_REGISTRY_CONFIG", home.join("registry.json"));
+        if arguments.last() == Some(&"--ca-file") {
+            command.arg(self.folder.path().join("ca.crt"));
+        }
+        let output = command.output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "helm {}: {error}", arguments[0]);
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// A private CA, and a certificate and key for localhost, as PEM.
+pub fn certificates() -> (String, String, String) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca_key = KeyPair::generate().unwrap();
+    let ca = params.self_signed(&ca_key).unwrap().pem();
+    let issuer = Issuer::new(params, ca_key);
+    let key = KeyPair::generate().unwrap();
+    let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    (ca, certificate.pem(), key.serialize_pem())
+}

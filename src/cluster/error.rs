@@ -1,0 +1,155 @@
+//! What went wrong with the cluster, for people; and which calls are worth another try.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use kube::core::Status;
+
+/// How often a call is made before its error counts.
+const TRIES: u32 = 5;
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot {verb} {object}: {}", explain(source))]
+    Api { verb: &'static str, object: String, source: kube::Error },
+    #[error(
+        "the cluster has no {kind} in {api_version}: install its CustomResourceDefinition, or correct the chart"
+    )]
+    UnknownKind { api_version: String, kind: String },
+    #[error("cannot read the manifest of {source_file}: {message}")]
+    Manifest { source_file: String, message: String },
+    #[error(
+        "{object} belongs to the Helm release {owner}: uninstall that release, or rename the object"
+    )]
+    Owned { object: String, owner: String },
+    #[error(
+        "{object} exists and is not managed by Helm: delete it, or let the release take it over"
+    )]
+    NotOwned { object: String },
+    #[error(
+        "the crds/ folder of the chart has {object}, and this account may not {verb} it: \
+         a cluster administrator has to apply it first ({})",
+        explain(source)
+    )]
+    CrdForbidden { verb: &'static str, object: String, source: kube::Error },
+    #[error("{0}")]
+    NotReady(String),
+    #[error("stopped before the end")]
+    Interrupted,
+    #[error("a newer version of the object asks for something else")]
+    Preempted,
+}
+
+impl Error {
+    pub fn api(verb: &'static str, object: impl Display, source: kube::Error) -> Self {
+        Self::Api { verb, object: object.to_string(), source }
+    }
+
+    /// Whether the cluster was out of reach or busy, so that the same call may succeed later.
+    pub fn transient(&self) -> bool {
+        matches!(self, Self::Api { source, .. } if transient(source))
+    }
+
+    /// Whether the action ended because it was told to, not because something failed.
+    pub fn stopped(&self) -> bool {
+        matches!(self, Self::Interrupted | Self::Preempted)
+    }
+}
+
+/// The API server's own words; for transport errors the innermost cause.
+pub fn explain(error: &kube::Error) -> String {
+    match error {
+        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
+        kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+        other => {
+            let mut innermost: &dyn std::error::Error = other;
+            while let Some(cause) = innermost.source() {
+                innermost = cause;
+            }
+            format!("the Kubernetes API cannot be reached: {innermost}")
+        }
+    }
+}
+
+/// The answer's status, if the API server answered at all.
+pub fn status(error: &kube::Error) -> Option<&Status> {
+    match error {
+        kube::Error::Api(status) => Some(status),
+        _ => None,
+    }
+}
+
+/// Whether the API server answered with this HTTP code.
+pub fn is_code(error: &kube::Error, code: u16) -> bool {
+    status(error).is_some_and(|s| s.code == code)
+}
+
+/// Busy, restarting or unreachable: 429, 5xx and broken connections.
+pub fn transient(error: &kube::Error) -> bool {
+    match error {
+        kube::Error::Api(status) => status.code == 429 || status.code >= 500,
+        kube::Error::HyperError(_) | kube::Error::Service(_) => true,
+        _ => false,
+    }
+}
+
+/// The pause after so many tries, without jitter.
+fn pause(tried: u32) -> Duration {
+    Duration::from_millis(100 << tried)
+}
+
+/// Makes an idempotent call again while the API server is busy or away: after 0.2, 0.4, 0.8 and 1.6 s,
+/// each up to half as long again.
+pub async fn retried<T, F, Call>(mut call: Call) -> Result<T, kube::Error>
+where
+    Call: FnMut() -> F,
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    let mut tried = 1;
+    loop {
+        match call().await {
+            Err(error) if tried < TRIES && transient(&error) => {
+                tokio::time::sleep(pause(tried).mul_f64(1.0 + rand::random::<f64>() / 2.0)).await;
+                tried += 1;
+            }
+            result => return result,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api(code: u16) -> kube::Error {
+        kube::Error::Api(Status::failure("no", "Because").with_code(code).boxed())
+    }
+
+    #[test]
+    fn busy_servers_are_asked_again() {
+        for (code, again) in
+            [(500, true), (503, true), (429, true), (404, false), (409, false), (403, false)]
+        {
+            assert_eq!(transient(&api(code)), again, "{code}");
+        }
+        assert_eq!([1, 2, 3, 4].map(|tried| pause(tried).as_millis()), [200, 400, 800, 1600]);
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_not_asked_again() {
+        let mut made = 0;
+        let result: Result<(), _> = retried(|| {
+            made += 1;
+            async { Err(api(403)) }
+        })
+        .await;
+        assert!(result.is_err());
+        assert_eq!(made, 1);
+    }
+
+    #[test]
+    fn the_servers_words_are_told_once() {
+        let error = Error::api("apply", "Deployment a/b", api(422));
+        assert_eq!(error.to_string(), "cannot apply Deployment a/b: no");
+    }
+}

@@ -1,0 +1,312 @@
+//! What to do about a state: pure. The rules are Flux's (`internal/reconcile/atomic_release.go`), with a
+//! growing pause between attempts.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::state::State;
+use crate::api::helm_release::{AttemptedAction, Remediation, RemediationStrategy};
+use crate::model::condition::reason;
+
+/// The first pause after a failure; it doubles with each further one.
+const FIRST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+const UNLOCKED: &str = "it was pending for longer than its action may take";
+
+/// What the decision depends on beside the state.
+#[derive(Clone, Debug)]
+pub struct Situation {
+    pub install: Remediation,
+    pub upgrade: Remediation,
+    pub install_failures: u64,
+    pub upgrade_failures: u64,
+    pub last_action: Option<AttemptedAction>,
+    /// The revision to go back to: the last good one of the history that is still in the storage, unchanged.
+    pub rollback_target: Option<u32>,
+    /// When the latest record was written.
+    pub last_written: Option<DateTime<Utc>>,
+    /// How long a pending revision of someone else is left alone.
+    pub patience: Duration,
+    pub now: DateTime<Utc>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Decision {
+    Install {
+        revision: u32,
+    },
+    Upgrade {
+        why: String,
+    },
+    Resume,
+    FinishUninstall,
+    /// Marks a pending revision as failed, so that the next one can follow.
+    Unlock {
+        why: &'static str,
+    },
+    /// Takes the latest revision into the history as it is.
+    Note {
+        adopted: bool,
+    },
+    Rollback {
+        to: u32,
+    },
+    /// Uninstalls what a failed action left.
+    Remove,
+    /// Nothing before that time.
+    Wait {
+        until: DateTime<Utc>,
+        why: String,
+    },
+    /// Nothing until the spec changes.
+    Stall {
+        reason: &'static str,
+        message: String,
+    },
+    Ready,
+}
+
+use Decision::{Install, Remove, Resume, Rollback, Stall, Unlock, Upgrade, Wait};
+
+/// What is to be done next.
+pub fn decide(state: &State, situation: &Situation) -> Decision {
+    match state {
+        State::Absent { next } => {
+            let failures = situation.install_failures;
+            if situation.install.exhausted(failures) {
+                return exhausted("install", failures);
+            }
+            situation.unless_too_soon(failures, Install { revision: *next })
+        }
+        State::Uninstalling => Decision::FinishUninstall,
+        State::Interrupted { wanted: true } => Resume,
+        State::Interrupted { wanted: false } => {
+            Unlock { why: "it was interrupted, and something else is wanted since" }
+        }
+        State::Locked { since } => situation.locked(*since),
+        State::Unnoted => Decision::Note { adopted: false },
+        State::Adoptable => Decision::Note { adopted: true },
+        State::Unmanaged { why } => {
+            situation.upgrade(format!("the release was changed by someone else: {why}"))
+        }
+        State::Failed { remediation } => situation.failed(*remediation),
+        State::OutOfSync { why } => situation.upgrade(why.clone()),
+        State::InSync => Decision::Ready,
+    }
+}
+
+/// The pause after so many failures.
+pub fn pause(failures: u64) -> Duration {
+    let doubled = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE)
+}
+
+fn exhausted(action: &str, failures: u64) -> Decision {
+    let message = format!("Failed to {action} after {failures} attempt(s)");
+    Stall { reason: reason::RETRIES_EXCEEDED, message }
+}
+
+impl Situation {
+    fn upgrade(&self, why: String) -> Decision {
+        if self.upgrade.exhausted(self.upgrade_failures) {
+            return exhausted("upgrade", self.upgrade_failures);
+        }
+        self.unless_too_soon(self.upgrade_failures, Upgrade { why })
+    }
+
+    fn unless_too_soon(&self, failures: u64, decision: Decision) -> Decision {
+        let Some(last) = self.last_written.filter(|_| failures > 0) else { return decision };
+        let until = last + pause(failures);
+        if until <= self.now {
+            return decision;
+        }
+        Wait { until, why: format!("{failures} attempt(s) failed") }
+    }
+
+    fn locked(&self, since: Option<DateTime<Utc>>) -> Decision {
+        let until = since.unwrap_or(self.now) + self.patience;
+        if since.is_none() || until <= self.now {
+            return Unlock { why: UNLOCKED };
+        }
+        Wait { until, why: "another Helm client is at work on the release".to_owned() }
+    }
+
+    fn failed(&self, was_remediation: bool) -> Decision {
+        let (remediation, failures, action) = match self.last_action {
+            Some(AttemptedAction::Install) => (self.install, self.install_failures, "install"),
+            Some(AttemptedAction::Upgrade) => (self.upgrade, self.upgrade_failures, "upgrade"),
+            None => return self.upgrade("the last revision failed".to_owned()),
+        };
+        // Without a count the cause of the failure has changed since: another attempt is due.
+        if failures == 0 {
+            return self.upgrade("the last revision failed".to_owned());
+        }
+        if remediation.exhausted(failures) && !remediation.remediate_last_failure {
+            return exhausted(action, failures);
+        }
+        let decision = match (remediation.strategy, self.rollback_target) {
+            (RemediationStrategy::Uninstall, _) => Remove,
+            (RemediationStrategy::Rollback, Some(to)) => Rollback { to },
+            (RemediationStrategy::Rollback, None) => {
+                let message =
+                    "Failed to perform remediation: there is no earlier revision to go back to";
+                return Stall {
+                    reason: reason::MISSING_ROLLBACK_TARGET,
+                    message: message.to_owned(),
+                };
+            }
+        };
+        // The way back is taken at once; when it failed as well, after a pause.
+        if was_remediation { self.unless_too_soon(failures + 1, decision) } else { decision }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AttemptedAction as Attempted;
+
+    fn now() -> DateTime<Utc> {
+        DateTime::from_timestamp(1_800_000_000, 0).expect("time")
+    }
+
+    fn remediation(retries: u64, last: bool, strategy: RemediationStrategy) -> Remediation {
+        Remediation {
+            retries: Some(retries),
+            ignore_test_failures: false,
+            remediate_last_failure: last,
+            strategy,
+        }
+    }
+
+    fn situation() -> Situation {
+        Situation {
+            install: remediation(0, false, RemediationStrategy::Uninstall),
+            upgrade: remediation(0, false, RemediationStrategy::Rollback),
+            install_failures: 0,
+            upgrade_failures: 0,
+            last_action: None,
+            rollback_target: Some(1),
+            last_written: Some(now() - Duration::from_secs(3600)),
+            patience: Duration::from_secs(300),
+            now: now(),
+        }
+    }
+
+    fn stalled(decision: &Decision) -> Option<&'static str> {
+        match decision {
+            Stall { reason, .. } => Some(reason),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn states_without_failures() {
+        let why = || "x".to_owned();
+        for (state, expected) in [
+            (State::Absent { next: 3 }, Install { revision: 3 }),
+            (State::Uninstalling, Decision::FinishUninstall),
+            (State::Interrupted { wanted: true }, Resume),
+            (State::Unnoted, Decision::Note { adopted: false }),
+            (State::Adoptable, Decision::Note { adopted: true }),
+            (State::OutOfSync { why: why() }, Upgrade { why: why() }),
+            (
+                State::Unmanaged { why: why() },
+                Upgrade { why: "the release was changed by someone else: x".to_owned() },
+            ),
+            (State::InSync, Decision::Ready),
+            (
+                State::Failed { remediation: false },
+                Upgrade { why: "the last revision failed".to_owned() },
+            ),
+        ] {
+            assert_eq!(decide(&state, &situation()), expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_upgrade_without_retries_stalls_as_flux_does() {
+        let failed =
+            Situation { upgrade_failures: 1, last_action: Some(Attempted::Upgrade), ..situation() };
+        let decision = decide(&State::Failed { remediation: false }, &failed);
+        assert_eq!(stalled(&decision), Some(reason::RETRIES_EXCEEDED));
+    }
+
+    #[test]
+    fn a_failed_upgrade_is_rolled_back_and_tried_again() {
+        let upgrade = remediation(1, true, RemediationStrategy::Rollback);
+        let failed = |upgrade_failures, last_written| Situation {
+            upgrade,
+            upgrade_failures,
+            last_action: Some(Attempted::Upgrade),
+            last_written: Some(last_written),
+            ..situation()
+        };
+        let long_ago = now() - Duration::from_secs(3600);
+        let state = State::Failed { remediation: false };
+        let out = State::OutOfSync { why: "v".into() };
+        assert_eq!(decide(&state, &failed(1, now())), Rollback { to: 1 });
+        assert_eq!(decide(&out, &failed(1, long_ago)), Upgrade { why: "v".into() });
+        let until = now() + FIRST_PAUSE;
+        let wait = Wait { until, why: "1 attempt(s) failed".into() };
+        assert_eq!(decide(&out, &failed(1, now())), wait);
+        assert_eq!(decide(&state, &failed(2, now())), Rollback { to: 1 });
+        assert_eq!(stalled(&decide(&out, &failed(2, long_ago))), Some(reason::RETRIES_EXCEEDED));
+    }
+
+    #[test]
+    fn a_failed_rollback_is_tried_again_after_a_pause() {
+        let failed = Situation {
+            upgrade: remediation(0, true, RemediationStrategy::Rollback),
+            upgrade_failures: 1,
+            last_action: Some(Attempted::Upgrade),
+            last_written: Some(now()),
+            ..situation()
+        };
+        let decision = decide(&State::Failed { remediation: true }, &failed);
+        assert!(matches!(decision, Wait { .. }), "{decision:?}");
+    }
+
+    #[test]
+    fn a_failed_install_is_removed() {
+        let failed = |remediate_last| Situation {
+            install: remediation(0, remediate_last, RemediationStrategy::Uninstall),
+            install_failures: 1,
+            last_action: Some(Attempted::Install),
+            ..situation()
+        };
+        let state = State::Failed { remediation: false };
+        assert_eq!(decide(&state, &failed(true)), Remove);
+        assert_eq!(stalled(&decide(&state, &failed(false))), Some(reason::RETRIES_EXCEEDED));
+        let absent = State::Absent { next: 1 };
+        assert_eq!(stalled(&decide(&absent, &failed(true))), Some(reason::RETRIES_EXCEEDED));
+    }
+
+    #[test]
+    fn without_a_target_there_is_no_way_back() {
+        let failed = Situation {
+            upgrade: remediation(0, true, RemediationStrategy::Rollback),
+            upgrade_failures: 1,
+            last_action: Some(Attempted::Upgrade),
+            rollback_target: None,
+            ..situation()
+        };
+        let decision = decide(&State::Failed { remediation: false }, &failed);
+        assert_eq!(stalled(&decision), Some(reason::MISSING_ROLLBACK_TARGET));
+    }
+
+    #[test]
+    fn other_clients_get_their_time() {
+        let locked = |since: u64| State::Locked { since: Some(now() - Duration::from_secs(since)) };
+        assert!(matches!(decide(&locked(299), &situation()), Wait { .. }));
+        assert_eq!(decide(&locked(300), &situation()), Unlock { why: UNLOCKED });
+        assert_eq!(decide(&State::Locked { since: None }, &situation()), Unlock { why: UNLOCKED });
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_limit() {
+        assert_eq!([1, 2, 3, 7, 99].map(|n| pause(n).as_secs()), [5, 10, 20, 300, 300]);
+    }
+}

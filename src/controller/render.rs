@@ -1,0 +1,114 @@
+//! Chart and values to manifests, on a thread of its own.
+
+use std::sync::Arc;
+
+use kube::api::{Api, DynamicObject, ListParams};
+use pinnace_engine::render::{Capabilities, Lookup, Operation, Options};
+use pinnace_engine::{Chart, Rendered};
+use serde_json::{Value, json};
+use tokio::runtime::Handle;
+
+use crate::cluster::{self, Cluster, Key, error};
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Cluster(#[from] cluster::Error),
+    #[error("{0}")]
+    Engine(String),
+    #[error("the renderer broke: {0}")]
+    Broken(String),
+}
+
+/// What is rendered, and as which revision.
+#[derive(Clone)]
+pub struct Input {
+    pub chart: Arc<Chart>,
+    pub values: Value,
+    pub release: String,
+    pub namespace: String,
+    pub revision: u32,
+    pub operation: Operation,
+}
+
+/// Renders with the cluster's capabilities, `lookup` reading from the cluster.
+pub async fn run(cluster: &Cluster, input: Input) -> Result<Rendered, Error> {
+    let found = cluster.discovery().capabilities().await?;
+    let capabilities =
+        Capabilities { kube_version: found.kube_version, api_versions: found.api_versions };
+    let lookup = ClusterLookup { cluster: cluster.clone(), runtime: Handle::current() };
+    let rendering = tokio::task::spawn_blocking(move || {
+        let options = Options {
+            release_name: &input.release,
+            namespace: &input.namespace,
+            revision: input.revision,
+            operation: input.operation,
+            capabilities,
+            lookup: Some(&lookup),
+        };
+        pinnace_engine::render(&input.chart, &input.values, &options)
+    });
+    match rendering.await {
+        Ok(rendered) => rendered.map_err(|e| Error::Engine(told(&e))),
+        Err(broken) => Err(Error::Broken(broken.to_string())),
+    }
+}
+
+/// An error with its causes.
+pub fn told(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+/// The template function `lookup` on a live cluster, called from a thread that may block.
+struct ClusterLookup {
+    cluster: Cluster,
+    runtime: Handle,
+}
+
+impl Lookup for ClusterLookup {
+    fn lookup(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<Value, String> {
+        let key = Key {
+            api_version: api_version.into(),
+            kind: kind.into(),
+            namespace: (!namespace.is_empty()).then(|| namespace.into()),
+            name: name.into(),
+        };
+        let found = self.runtime.block_on(async {
+            if name.is_empty() { self.list(&key).await } else { self.get(&key).await }
+        });
+        found.map_err(|e| e.to_string())
+    }
+}
+
+impl ClusterLookup {
+    async fn get(&self, key: &Key) -> Result<Value, cluster::Error> {
+        let found = self.cluster.get(key).await?;
+        Ok(found.and_then(|object| serde_json::to_value(object).ok()).unwrap_or_default())
+    }
+
+    async fn list(&self, key: &Key) -> Result<Value, cluster::Error> {
+        let api: Api<DynamicObject> = match self.cluster.api(key).await {
+            Ok(api) => api,
+            Err(cluster::Error::UnknownKind { .. }) => return Ok(Value::Null),
+            Err(error) => return Err(error),
+        };
+        let list = error::retried(|| api.list(&ListParams::default()))
+            .await
+            .map_err(|e| cluster::Error::api("list", key, e))?;
+        Ok(
+            json!({"apiVersion": key.api_version, "kind": format!("{}List", key.kind), "items": list.items}),
+        )
+    }
+}

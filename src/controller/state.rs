@@ -1,0 +1,219 @@
+//! What state a release is in: pure. The states are Flux's (`internal/reconcile/state.go`), and three of our
+//! own: a pending revision that can be resumed, one that can be adopted, one that was not yet noted.
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::api::helm_release::Snapshot;
+use crate::release::record::Status;
+use crate::release::storage::{Stored, Summary};
+
+/// What the spec asks for.
+pub struct Wanted<'a> {
+    pub chart_name: &'a str,
+    pub chart_version: &'a str,
+    /// Of the chart's OCI manifest.
+    pub chart_digest: &'a str,
+    pub config: &'a Map<String, Value>,
+}
+
+/// What Helm's storage holds.
+pub struct Observed<'a> {
+    pub latest: Option<&'a Stored>,
+    /// The latest revision's metadata.
+    pub summary: Option<&'a Summary>,
+    /// `status.history`, the newest first.
+    pub history: &'a [Snapshot],
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// No release, or an uninstalled one whose history was kept. `next` is the revision to install.
+    Absent {
+        next: u32,
+    },
+    /// An uninstallation was begun and not ended.
+    Uninstalling,
+    /// A pending revision of this controller, whose process is gone. `wanted`: it still is what the spec asks
+    /// for, or it is a way back.
+    Interrupted {
+        wanted: bool,
+    },
+    /// A pending revision that someone else wrote at this time.
+    Locked {
+        since: Option<DateTime<Utc>>,
+    },
+    /// A revision of this controller that ended without being noted in the status.
+    Unnoted,
+    /// A revision that someone else deployed, and that is just what is wanted.
+    Adoptable,
+    /// A revision that someone else made.
+    Unmanaged {
+        why: String,
+    },
+    /// The last action failed. `remediation`: it was a rollback.
+    Failed {
+        remediation: bool,
+    },
+    /// Deployed, and not what is wanted.
+    OutOfSync {
+        why: String,
+    },
+    InSync,
+}
+
+/// Which state this is.
+pub fn of(observed: &Observed<'_>, wanted: &Wanted<'_>) -> State {
+    let Some(latest) = observed.latest else { return State::Absent { next: 1 } };
+    let record = &latest.record;
+    let difference = difference(latest, wanted);
+    match record.info.status {
+        Status::Uninstalled => return State::Absent { next: record.version + 1 },
+        Status::Uninstalling => return State::Uninstalling,
+        status if status.is_pending() => {
+            return match latest.owner {
+                Some(_) => State::Interrupted {
+                    wanted: status == Status::PendingRollback || difference.is_none(),
+                },
+                None => State::Locked { since: observed.summary.and_then(|s| s.modified) },
+            };
+        }
+        _ => {}
+    }
+    let noted = observed.history.first().is_some_and(|head| {
+        head.version == i64::from(record.version) && head.digest == record.digest()
+    });
+    if !noted {
+        // Only this controller writes the digest of the chart; Helm drops it when it writes a record.
+        return match (&latest.chart_digest, record.info.status, difference) {
+            (Some(_), ..) => State::Unnoted,
+            (None, Status::Deployed, None) => State::Adoptable,
+            (None, status, difference) => State::Unmanaged {
+                why: difference.unwrap_or_else(|| format!("its status is {status}")),
+            },
+        };
+    }
+    match (record.info.status, difference) {
+        (Status::Failed, _) => State::Failed { remediation: record.info.rollback_revision > 0 },
+        (Status::Deployed, None) => State::InSync,
+        (Status::Deployed, Some(why)) => State::OutOfSync { why },
+        (status, _) => State::OutOfSync { why: format!("its status is {status}") },
+    }
+}
+
+/// How the latest revision differs from what is wanted.
+fn difference(latest: &Stored, wanted: &Wanted<'_>) -> Option<String> {
+    let record = &latest.record;
+    if record.chart_name() != wanted.chart_name {
+        let (old, new) = (record.chart_name(), wanted.chart_name);
+        return Some(format!("its chart is {old}, not {new}"));
+    }
+    if record.chart_version() != wanted.chart_version {
+        let (old, new) = (record.chart_version(), wanted.chart_version);
+        return Some(format!("its chart has version {old}, not {new}"));
+    }
+    if latest.chart_digest.as_deref().is_some_and(|digest| digest != wanted.chart_digest) {
+        return Some("its chart has the same version and another digest".to_owned());
+    }
+    (record.config != *wanted.config).then(|| "its values are others".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::controller::status;
+    use crate::release::record::tests::record;
+    use serde_json::json;
+
+    const DIGEST: &str = "sha256:1";
+
+    fn stored(status: Status, ours: bool) -> Stored {
+        let mut stored = Stored::new(record(4, status), "pod", ours.then(|| DIGEST.to_owned()));
+        if !(ours && status.is_pending()) {
+            stored.owner = None;
+        }
+        stored
+    }
+
+    fn state(latest: Option<&Stored>, noted: bool, wanted: (&str, &str, Value)) -> State {
+        let head = latest.filter(|_| noted).map(|l| status::snapshot(l, "upgrade"));
+        let history: Vec<Snapshot> = head.into_iter().collect();
+        let observed = Observed { latest, summary: None, history: &history };
+        let config = wanted.2.as_object().cloned().unwrap_or_default();
+        let wanted = Wanted {
+            chart_name: "c",
+            chart_version: wanted.0,
+            chart_digest: wanted.1,
+            config: &config,
+        };
+        of(&observed, &wanted)
+    }
+
+    #[test]
+    fn states() {
+        use Status::{
+            Deployed, Failed, PendingRollback, PendingUpgrade, Superseded, Uninstalled,
+            Uninstalling,
+        };
+        let same = || ("1.2.3", DIGEST, json!({"a": 1}));
+        let newer = || ("1.2.4", "sha256:2", json!({"a": 1}));
+        let out_of_sync = |why: &str| State::OutOfSync { why: why.into() };
+        let unmanaged = |why: &str| State::Unmanaged { why: why.into() };
+        let version = "its chart has version 1.2.3, not 1.2.4";
+        for (status, ours, noted, wanted, expected) in [
+            (Uninstalled, true, true, same(), State::Absent { next: 5 }),
+            (Uninstalling, true, true, same(), State::Uninstalling),
+            (PendingUpgrade, true, false, same(), State::Interrupted { wanted: true }),
+            (PendingUpgrade, true, false, newer(), State::Interrupted { wanted: false }),
+            (PendingRollback, true, false, newer(), State::Interrupted { wanted: true }),
+            (PendingUpgrade, false, true, same(), State::Locked { since: None }),
+            (Deployed, true, false, same(), State::Unnoted),
+            (Failed, true, false, same(), State::Unnoted),
+            (Deployed, false, false, same(), State::Adoptable),
+            (Deployed, false, false, newer(), unmanaged(version)),
+            (Failed, false, false, same(), unmanaged("its status is failed")),
+            (Failed, true, true, newer(), State::Failed { remediation: false }),
+            (Deployed, true, true, same(), State::InSync),
+            (Deployed, false, true, same(), State::InSync),
+            (Deployed, true, true, newer(), out_of_sync(version)),
+            (
+                Deployed,
+                true,
+                true,
+                ("1.2.3", "sha256:2", json!({"a": 1})),
+                out_of_sync("its chart has the same version and another digest"),
+            ),
+            (
+                Deployed,
+                true,
+                true,
+                ("1.2.3", DIGEST, json!({"a": 2})),
+                out_of_sync("its values are others"),
+            ),
+            (Superseded, true, true, same(), out_of_sync("its status is superseded")),
+        ] {
+            let latest = stored(status, ours);
+            assert_eq!(state(Some(&latest), noted, wanted), expected, "{status} {ours} {noted}");
+        }
+        assert_eq!(state(None, false, same()), State::Absent { next: 1 });
+    }
+
+    #[test]
+    fn what_a_person_deployed_over_ours_is_noticed() {
+        let ours = stored(Status::Deployed, true);
+        let history = [status::snapshot(&ours, "upgrade")];
+        let mut theirs = stored(Status::Deployed, false);
+        theirs.record.version += 1;
+        theirs.record.config.insert("a".into(), json!(7));
+        let observed = Observed { latest: Some(&theirs), summary: None, history: &history };
+        let config = ours.record.config.clone();
+        let wanted = Wanted {
+            chart_name: "c",
+            chart_version: "1.2.3",
+            chart_digest: DIGEST,
+            config: &config,
+        };
+        let why = "its values are others".to_owned();
+        assert_eq!(of(&observed, &wanted), State::Unmanaged { why });
+    }
+}

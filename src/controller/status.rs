@@ -1,0 +1,300 @@
+//! What a HelmRelease says of itself: pure. Reasons and messages are Flux's.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::jiff::Timestamp;
+
+use crate::api::helm_release::{HelmReleaseStatus, Inventory, ResourceRef, Snapshot};
+use crate::cluster::Object;
+use crate::cluster::events::shortened;
+use crate::model::condition::{
+    READY, RECONCILING, RELEASED, REMEDIATED, STALLED, reason as reasons,
+};
+use crate::release::record;
+use crate::release::storage::Stored;
+
+/// The longest message of a condition (the schema's limit is 32768), in bytes.
+const MAX_MESSAGE: usize = 4096;
+/// Revisions that the history keeps.
+const MAX_HISTORY: usize = 5;
+/// Objects that the inventory names.
+const MAX_INVENTORY: usize = 1000;
+
+/// A status that is being changed on behalf of one generation of a spec.
+pub struct Draft<'a> {
+    pub status: &'a mut HelmReleaseStatus,
+    pub generation: i64,
+    pub now: Timestamp,
+}
+
+impl Draft<'_> {
+    fn set(&mut self, type_: &str, value: &str, reason: &str, message: &str) {
+        let message = shortened(message, MAX_MESSAGE);
+        let conditions = &mut self.status.conditions;
+        let before = conditions.iter().find(|c| c.type_ == type_);
+        let since = match before {
+            Some(before) if before.status == value => before.last_transition_time.clone(),
+            _ => Time(self.now),
+        };
+        let condition = Condition {
+            type_: type_.to_owned(),
+            status: value.to_owned(),
+            reason: reason.to_owned(),
+            message,
+            last_transition_time: since,
+            observed_generation: Some(self.generation),
+        };
+        match conditions.iter_mut().find(|c| c.type_ == type_) {
+            Some(found) => *found = condition,
+            None => conditions.push(condition),
+        }
+    }
+
+    fn remove(&mut self, type_: &str) {
+        self.status.conditions.retain(|c| c.type_ != type_);
+    }
+
+    /// Something is being done about the release.
+    pub fn progressing(&mut self, message: &str) {
+        self.remove(STALLED);
+        self.set(RECONCILING, "True", reasons::PROGRESSING, message);
+        self.set(READY, "Unknown", reasons::PROGRESSING, message);
+    }
+
+    /// What is wanted cannot be had for now; the release stays as it is.
+    pub fn not_ready(&mut self, reason: &str, message: &str) {
+        self.remove(STALLED);
+        self.set(RECONCILING, "True", reasons::PROGRESSING_WITH_RETRY, message);
+        self.set(READY, "False", reason, message);
+    }
+
+    /// The next attempt has to wait; Ready tells what failed.
+    pub fn waiting(&mut self, message: &str) {
+        self.remove(STALLED);
+        self.set(RECONCILING, "True", reasons::PROGRESSING_WITH_RETRY, message);
+        if !self.ready_from_outcome() {
+            self.set(READY, "Unknown", reasons::PENDING_RELEASE, message);
+        }
+    }
+
+    /// Nothing will be done until the spec changes.
+    pub fn stalled(&mut self, reason: &str, message: &str) {
+        self.remove(RECONCILING);
+        self.set(STALLED, "True", reason, message);
+        if reason == reasons::UNSUPPORTED || !self.ready_from_outcome() {
+            self.set(READY, "False", reason, message);
+        }
+        self.status.observed_generation = Some(self.generation);
+    }
+
+    /// What came of an install or upgrade.
+    pub fn released(&mut self, succeeded: bool, reason: &str, message: &str) {
+        self.remove(REMEDIATED);
+        self.set(RELEASED, truth(succeeded), reason, message);
+        self.ready_from_outcome();
+    }
+
+    /// What came of a rollback or of the removal of a failed install.
+    pub fn remediated(&mut self, succeeded: bool, reason: &str, message: &str) {
+        self.set(REMEDIATED, truth(succeeded), reason, message);
+        self.ready_from_outcome();
+    }
+
+    /// The release is what is wanted.
+    pub fn in_sync(&mut self, reason: &str, message: &str) {
+        self.remove(STALLED);
+        self.remove(RECONCILING);
+        self.remove(REMEDIATED);
+        let released = self.status.conditions.iter().find(|c| c.type_ == RELEASED);
+        let known = released.is_some_and(|c| c.status == "True" && c.message == message);
+        if !known {
+            self.set(RELEASED, "True", reason, message);
+        } else if let Some(reason) = released.map(|c| c.reason.clone()) {
+            self.set(RELEASED, "True", &reason, message);
+        }
+        self.ready_from_outcome();
+        self.status.observed_generation = Some(self.generation);
+    }
+
+    /// Ready copies Remediated or else Released. A remediated release is not what was wanted, however well
+    /// the way back went. False: nothing has been attempted yet.
+    fn ready_from_outcome(&mut self) -> bool {
+        let find = |type_: &str| self.status.conditions.iter().find(|c| c.type_ == type_).cloned();
+        let Some(outcome) = find(REMEDIATED).or_else(|| find(RELEASED)) else { return false };
+        let value = if outcome.type_ == REMEDIATED { "False" } else { &outcome.status };
+        self.set(READY, value, &outcome.reason, &outcome.message);
+        true
+    }
+
+    /// Notes a revision as the newest, or anew.
+    pub fn note(&mut self, snapshot: Snapshot) {
+        let history = &mut self.status.history;
+        history.retain(|known| known.version < snapshot.version);
+        if snapshot.status == record::Status::Deployed.as_str() {
+            for older in history.iter_mut().filter(|s| s.status == "deployed") {
+                older.status = "superseded".to_owned();
+            }
+        }
+        history.insert(0, snapshot);
+        history.truncate(MAX_HISTORY);
+    }
+
+    /// Forgets failures when what is attempted has changed since they were counted.
+    pub fn attempt(&mut self, chart_version: &str, chart_digest: &str, config_digest: &str) {
+        let status = &mut *self.status;
+        let same = status.last_attempted_generation == Some(self.generation)
+            && status.last_attempted_revision.as_deref() == Some(chart_version)
+            && status.last_attempted_revision_digest.as_deref() == Some(chart_digest)
+            && status.last_attempted_config_digest.as_deref() == Some(config_digest);
+        if !same {
+            self.forget_failures();
+        }
+        let status = &mut *self.status;
+        status.last_attempted_generation = Some(self.generation);
+        status.last_attempted_revision = Some(chart_version.to_owned());
+        status.last_attempted_revision_digest = Some(chart_digest.to_owned());
+        status.last_attempted_config_digest = Some(config_digest.to_owned());
+    }
+
+    pub fn forget_failures(&mut self) {
+        self.status.failures = None;
+        self.status.install_failures = None;
+        self.status.upgrade_failures = None;
+    }
+}
+
+fn truth(value: bool) -> &'static str {
+    if value { "True" } else { "False" }
+}
+
+/// A stored revision for the history. `action` is what made it.
+pub fn snapshot(stored: &Stored, action: &str) -> Snapshot {
+    let record = &stored.record;
+    let info = &record.info;
+    Snapshot {
+        api_version: Some("v2".to_owned()),
+        digest: record.digest(),
+        name: record.name.clone(),
+        namespace: record.namespace.clone(),
+        version: i64::from(record.version),
+        status: info.status.to_string(),
+        action: Some(action.to_owned()),
+        chart_name: record.chart_name().to_owned(),
+        chart_version: record.chart_version().to_owned(),
+        app_version: Some(record.app_version().to_owned()).filter(|v| !v.is_empty()),
+        config_digest: record::config_digest(&record.config),
+        first_deployed: time(info.first_deployed),
+        last_deployed: time(info.last_deployed),
+        deleted: info.deleted.map(|deleted| time(Some(deleted))),
+        test_hooks: None,
+        oci_digest: stored.chart_digest.clone(),
+    }
+}
+
+/// What made a revision, as far as its record tells.
+pub fn action_of(stored: &Stored) -> &'static str {
+    match (stored.record.version, stored.record.info.rollback_revision) {
+        (1, _) => "install",
+        (_, 0) => "upgrade",
+        _ => "rollback",
+    }
+}
+
+fn time(time: Option<DateTime<Utc>>) -> Time {
+    let seconds = time.map_or(0, |t| t.timestamp());
+    Time(Timestamp::from_second(seconds).unwrap_or_default())
+}
+
+/// The objects of a release, sorted.
+pub fn inventory(objects: &[Object]) -> Inventory {
+    let mut entries: Vec<ResourceRef> = objects
+        .iter()
+        .map(|object| {
+            let key = &object.key;
+            let namespace = key.namespace.as_deref().unwrap_or_default();
+            let version = key.api_version.rsplit('/').next().unwrap_or_default();
+            ResourceRef {
+                id: format!("{namespace}_{}_{}_{}", key.name, key.group(), key.kind),
+                v: version.to_owned(),
+            }
+        })
+        .collect();
+    entries.sort();
+    entries.truncate(MAX_INVENTORY);
+    Inventory { entries }
+}
+
+/// A duration as Go prints it, in whole seconds: `5m0s`.
+pub fn go_duration(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes) = (seconds / 3600, seconds / 60 % 60);
+    match (hours, minutes) {
+        (0, 0) => format!("{seconds}s"),
+        (0, minutes) => format!("{minutes}m{}s", seconds % 60),
+        (hours, minutes) => format!("{hours}h{minutes}m{}s", seconds % 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find<'a>(status: &'a HelmReleaseStatus, type_: &str) -> Option<(&'a str, &'a str)> {
+        let condition = status.conditions.iter().find(|c| c.type_ == type_)?;
+        Some((&condition.status, &condition.reason))
+    }
+
+    fn draft(status: &mut HelmReleaseStatus) -> Draft<'_> {
+        Draft { status, generation: 3, now: Timestamp::UNIX_EPOCH }
+    }
+
+    #[test]
+    fn the_way_of_an_upgrade_that_is_rolled_back() {
+        let mut status = HelmReleaseStatus::default();
+        draft(&mut status).progressing("Running");
+        assert_eq!(find(&status, READY), Some(("Unknown", "Progressing")));
+        draft(&mut status).released(false, reasons::UPGRADE_FAILED, "failed");
+        assert_eq!(find(&status, READY), Some(("False", "UpgradeFailed")));
+        draft(&mut status).remediated(true, reasons::ROLLBACK_SUCCEEDED, "back");
+        assert_eq!(find(&status, REMEDIATED), Some(("True", "RollbackSucceeded")));
+        assert_eq!(find(&status, READY), Some(("False", "RollbackSucceeded")));
+        draft(&mut status).stalled(reasons::RETRIES_EXCEEDED, "no more");
+        assert_eq!(find(&status, READY), Some(("False", "RollbackSucceeded")));
+        assert_eq!(find(&status, STALLED), Some(("True", "RetriesExceeded")));
+        assert_eq!(find(&status, RECONCILING), None);
+        assert_eq!(status.observed_generation, Some(3));
+        draft(&mut status).in_sync(reasons::UPGRADE_SUCCEEDED, "good");
+        assert_eq!(find(&status, READY), Some(("True", "UpgradeSucceeded")));
+        assert_eq!((find(&status, STALLED), find(&status, REMEDIATED)), (None, None));
+    }
+
+    #[test]
+    fn a_transition_time_is_that_of_the_transition() {
+        let mut status = HelmReleaseStatus::default();
+        draft(&mut status).not_ready(reasons::ARTIFACT_FAILED, "a");
+        let mut later = draft(&mut status);
+        later.now = Timestamp::from_second(99).expect("time");
+        later.not_ready(reasons::SOURCE_NOT_READY, "b");
+        let ready = status.conditions.iter().find(|c| c.type_ == READY).expect("ready");
+        assert_eq!((ready.last_transition_time.0.as_second(), ready.message.as_str()), (0, "b"));
+    }
+
+    #[test]
+    fn failures_are_forgotten_when_something_else_is_attempted() {
+        let mut status = HelmReleaseStatus::default();
+        draft(&mut status).attempt("1.0.0", "sha256:a", "sha256:b");
+        status.upgrade_failures = Some(2);
+        draft(&mut status).attempt("1.0.0", "sha256:a", "sha256:b");
+        assert_eq!(status.upgrade_failures, Some(2));
+        draft(&mut status).attempt("1.0.1", "sha256:c", "sha256:b");
+        assert_eq!(status.upgrade_failures, None);
+    }
+
+    #[test]
+    fn durations() {
+        let texts = [7, 300, 3661].map(|s| go_duration(Duration::from_secs(s)));
+        assert_eq!(texts, ["7s", "5m0s", "1h1m1s"]);
+    }
+}

@@ -1,0 +1,219 @@
+//! The steps that install, upgrade and rollback share, from the pending record to the deployed one.
+
+use k8s_openapi::jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::record::{Record, Status};
+use super::storage::{Storage, Stored, Summary};
+use super::{Context, Error, Options, hooks};
+use crate::cluster::apply::Plan;
+use crate::cluster::wait::{self, Until, Wait};
+use crate::cluster::{self, Cluster, Key, Object, crd, failure, prune};
+
+/// Carries a pending revision to its end. Every step may have been done before.
+///
+/// On success the revision is deployed and what was deployed before is superseded. On failure it is failed,
+/// with the reason as its description. When the action was stopped, or the cluster went out of reach, the
+/// record stays pending and the error says so ([`Error::leaves_pending`]).
+pub async fn run(
+    ctx: &Context<'_>,
+    mut stored: Stored,
+    crds: &[Object],
+    options: &Options,
+) -> Result<Record, Error> {
+    let done = tokio::select! {
+        result = steps(ctx, &mut stored, crds, options) => result,
+        () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
+    };
+    match done {
+        Ok(()) => {
+            finish(ctx, &mut stored, options).await?;
+            Ok(stored.record)
+        }
+        Err(error) if error.leaves_pending() => Err(error),
+        Err(error) => {
+            let verb = verb(stored.record.info.status);
+            let description = format!("{verb} \"{}\" failed: {error}", stored.record.name);
+            stored.record.set_status(Status::Failed, description);
+            ctx.storage.update(&mut stored).await?;
+            Err(error)
+        }
+    }
+}
+
+/// The action that a pending status belongs to, as Helm words it in descriptions.
+fn verb(status: Status) -> &'static str {
+    match status {
+        Status::PendingInstall => "Release",
+        Status::PendingRollback => "Rollback",
+        _ => "Upgrade",
+    }
+}
+
+/// The hook events before and after.
+fn events(status: Status) -> (&'static str, &'static str) {
+    match status {
+        Status::PendingInstall => ("pre-install", "post-install"),
+        Status::PendingRollback => ("pre-rollback", "post-rollback"),
+        _ => ("pre-upgrade", "post-upgrade"),
+    }
+}
+
+async fn steps(
+    ctx: &Context<'_>,
+    stored: &mut Stored,
+    crds: &[Object],
+    options: &Options,
+) -> Result<(), Error> {
+    let (before, after) = events(stored.record.info.status);
+    crd::install(ctx.cluster, crds, options.crds, Instant::now() + options.timeout).await?;
+    if options.hooks {
+        hooks::run(ctx, stored, before, options.timeout).await?;
+    }
+    let objects = placed(ctx.cluster, &stored.record).await?;
+    let earlier = earlier(ctx, stored.record.version).await?;
+    let owner = ctx.owner();
+    let plan = Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
+    plan.run(ctx.cluster, &owner).await?;
+    let gone = prune::gone(&earlier, &objects);
+    prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
+    if options.wait {
+        wait(ctx, &objects, stored.created, options).await?;
+    }
+    if options.hooks {
+        hooks::run(ctx, stored, after, options.timeout).await?;
+    }
+    Ok(())
+}
+
+async fn wait(
+    ctx: &Context<'_>,
+    objects: &[Object],
+    since: Option<Timestamp>,
+    options: &Options,
+) -> Result<(), Error> {
+    let keys: Vec<Key> = objects
+        .iter()
+        .map(|o| o.key.clone())
+        .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
+        .collect();
+    let deadline = Instant::now() + options.timeout;
+    let wait =
+        Wait { objects: &keys, until: Until::Ready, deadline, since, progress: ctx.progress };
+    let waited = tokio::select! {
+        result = wait::ready(ctx.cluster, wait) => result,
+        () = ctx.preempt.cancelled() => Err(cluster::Error::Preempted),
+    };
+    match waited {
+        Err(cluster::Error::NotReady(why)) => {
+            let said = failure::report(ctx.cluster, &keys).await;
+            let all = if said.is_empty() { why } else { format!("{why}; {said}") };
+            Err(cluster::Error::NotReady(all).into())
+        }
+        result => Ok(result?),
+    }
+}
+
+async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Result<(), Error> {
+    let description = match stored.record.info.status {
+        Status::PendingInstall => "Install complete".to_owned(),
+        Status::PendingRollback => format!("Rollback to {}", stored.record.info.rollback_revision),
+        _ => "Upgrade complete".to_owned(),
+    };
+    // Helm's order: a crash in between leaves two deployed revisions, of which the newer one counts.
+    stored.record.set_status(Status::Deployed, description);
+    stored.owner = None;
+    ctx.storage.update(stored).await?;
+    supersede(ctx.storage, stored.record.version).await?;
+    ctx.storage.prune(options.max_history).await
+}
+
+/// Marks every deployed revision older than `version` as superseded.
+pub async fn supersede(storage: &Storage, version: u32) -> Result<(), Error> {
+    for old in storage.list().await? {
+        if old.version < version && old.status == Status::Deployed {
+            let mut stored = storage.get(old.version).await?;
+            stored.record.info.status = Status::Superseded;
+            storage.update(&mut stored).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The record's objects, each in its namespace.
+pub async fn placed(cluster: &Cluster, record: &Record) -> Result<Vec<Object>, Error> {
+    let mut objects = Object::parse_all(&record.manifest, "the release record")?;
+    for object in &mut objects {
+        cluster.discovery().place(object, &record.namespace).await?;
+    }
+    Ok(objects)
+}
+
+/// Like [`placed`], for revisions of the past: objects of kinds that the cluster no longer serves are gone.
+pub async fn placed_where_served(cluster: &Cluster, record: &Record) -> Result<Vec<Object>, Error> {
+    let mut objects = Vec::new();
+    for mut object in Object::parse_all(&record.manifest, "the release record")? {
+        match cluster.discovery().place(&mut object, &record.namespace).await {
+            Ok(()) => objects.push(object),
+            Err(cluster::Error::UnknownKind { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(objects)
+}
+
+/// The objects of each revision whose traces may be in the cluster, newest first.
+async fn earlier(ctx: &Context<'_>, version: u32) -> Result<Vec<Vec<Object>>, Error> {
+    let mut earlier = Vec::new();
+    for old in traces(&ctx.storage.list().await?, version) {
+        let record = ctx.storage.get(old).await?.record;
+        earlier.push(placed_where_served(ctx.cluster, &record).await?);
+    }
+    Ok(earlier)
+}
+
+/// The revisions before `version` whose objects may be in the cluster, newest first: back to the last one
+/// that was applied in full, or to the last uninstallation.
+pub fn traces(revisions: &[Summary], version: u32) -> Vec<u32> {
+    let mut traces = Vec::new();
+    for revision in revisions.iter().rev().filter(|r| r.version < version) {
+        if revision.status == Status::Uninstalled {
+            break;
+        }
+        traces.push(revision.version);
+        if matches!(revision.status, Status::Deployed | Status::Superseded) {
+            break;
+        }
+    }
+    traces
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn traces_go_back_to_the_last_full_revision() {
+        use Status::{Deployed, Failed, PendingUpgrade, Superseded, Uninstalled};
+        let history = |statuses: &[Status]| -> Vec<Summary> {
+            let revision = |(status, version): (&Status, u32)| Summary {
+                version,
+                status: *status,
+                owner: None,
+                chart_digest: None,
+                modified: None,
+            };
+            statuses.iter().zip(1..).map(revision).collect()
+        };
+        for (statuses, version, expected) in [
+            (vec![], 1, vec![]),
+            (vec![Superseded, Deployed, PendingUpgrade], 3, vec![2]),
+            (vec![Deployed, Failed, PendingUpgrade], 3, vec![2, 1]),
+            (vec![Superseded, Failed, Failed], 4, vec![3, 2, 1]),
+            (vec![Deployed, Uninstalled], 3, vec![]),
+            (vec![Failed, PendingUpgrade], 2, vec![1]),
+        ] {
+            assert_eq!(traces(&history(&statuses), version), expected, "{statuses:?}");
+        }
+    }
+}

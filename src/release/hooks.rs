@@ -1,0 +1,204 @@
+//! Hooks: one at a time, by weight and name, each waited for (`pkg/action/hooks.go`).
+//!
+//! Before a hook runs, the record says that it does; after it, what became of it. A resumed action does not
+//! run again what succeeded, and looks on at what is still running.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use kube::api::PropagationPolicy;
+use tokio::time::Instant;
+
+use super::record::{Hook, Phase};
+use super::storage::Stored;
+use super::{Context, Error};
+use crate::cluster::wait::{self, Until, Wait};
+use crate::cluster::{self, Object, apply, failure, prune};
+
+const BEFORE_CREATION: &str = "before-hook-creation";
+const SUCCEEDED: &str = "hook-succeeded";
+const FAILED: &str = "hook-failed";
+
+/// Runs the hooks of `event` that have not succeeded yet, and records each one's state. `timeout` is for each.
+pub async fn run(
+    ctx: &Context<'_>,
+    stored: &mut Stored,
+    event: &'static str,
+    timeout: Duration,
+) -> Result<(), Error> {
+    let order = order(&stored.record.hooks, event);
+    for &index in &order {
+        let name = &stored.record.hooks[index].name;
+        let done = stored.hooks_succeeded.get(event).is_some_and(|names| names.contains(name));
+        if !done {
+            run_one(ctx, stored, event, index, timeout).await?;
+        }
+    }
+    for &index in order.iter().rev() {
+        let hook = &stored.record.hooks[index];
+        if deleted_when(hook, SUCCEEDED) {
+            delete(ctx, hook, &stored.record.namespace, Instant::now() + timeout).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Positions of the event's hooks in the order in which they run. The record has them in installation order
+/// of their kinds, which decides between equal weights and names.
+fn order(hooks: &[Hook], event: &str) -> Vec<usize> {
+    let mut order: Vec<usize> =
+        (0..hooks.len()).filter(|&i| hooks[i].events.iter().any(|e| e == event)).collect();
+    order.sort_by(|&a, &b| {
+        let key = |i: usize| (hooks[i].weight, hooks[i].name.as_str());
+        key(a).cmp(&key(b))
+    });
+    order
+}
+
+/// A hook that says nothing is deleted before its next creation.
+fn deleted_when(hook: &Hook, policy: &str) -> bool {
+    if hook.delete_policies.is_empty() {
+        return policy == BEFORE_CREATION;
+    }
+    hook.delete_policies.iter().any(|p| p == policy)
+}
+
+async fn run_one(
+    ctx: &Context<'_>,
+    stored: &mut Stored,
+    event: &'static str,
+    index: usize,
+    timeout: Duration,
+) -> Result<(), Error> {
+    let namespace = stored.record.namespace.clone();
+    let hook = stored.record.hooks[index].clone();
+    let objects = objects(ctx, &hook, &namespace).await?;
+    let interrupted = hook.last_run.phase == Phase::Running;
+    if !(interrupted && under_way(ctx, &objects, stored).await?) {
+        if deleted_when(&hook, BEFORE_CREATION) {
+            delete(ctx, &hook, &namespace, Instant::now() + timeout).await?;
+        }
+        let run = &mut stored.record.hooks[index].last_run;
+        run.started_at = Some(Utc::now());
+        run.completed_at = None;
+        run.phase = Phase::Running;
+        ctx.storage.update(stored).await?;
+        for object in &objects {
+            apply::write(ctx.cluster, &object.key, &object.value).await?;
+        }
+    }
+    let result = ended(ctx, &objects, Instant::now() + timeout).await;
+    if let Err(error) = &result
+        && error.leaves_pending()
+    {
+        return result;
+    }
+    let run = &mut stored.record.hooks[index].last_run;
+    run.completed_at = Some(Utc::now());
+    run.phase = if result.is_ok() { Phase::Succeeded } else { Phase::Failed };
+    if result.is_ok() {
+        stored.hooks_succeeded.entry(event.to_owned()).or_default().push(hook.name.clone());
+    }
+    ctx.storage.update(stored).await?;
+    let Err(error) = result else { return Ok(()) };
+    if deleted_when(&hook, FAILED) {
+        delete(ctx, &hook, &namespace, Instant::now() + timeout).await?;
+    }
+    Err(Error::Hook { event, name: hook.name, reason: error.to_string() })
+}
+
+async fn objects(ctx: &Context<'_>, hook: &Hook, namespace: &str) -> Result<Vec<Object>, Error> {
+    let mut objects = Object::parse_all(&hook.manifest, &hook.path)?;
+    for object in &mut objects {
+        ctx.cluster.discovery().place(object, namespace).await?;
+    }
+    Ok(objects)
+}
+
+/// Whether this revision has already created the hook's objects.
+async fn under_way(ctx: &Context<'_>, objects: &[Object], stored: &Stored) -> Result<bool, Error> {
+    for object in objects {
+        let live = ctx.cluster.get(&object.key).await?;
+        let made = live.and_then(|l| l.metadata.creation_timestamp).map(|t| t.0);
+        if made.is_none() || made < stored.created {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Waits for Jobs and Pods to end; other kinds have nothing to wait for.
+async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Result<(), Error> {
+    let runs = |o: &&Object| matches!(o.key.kind.as_str(), "Job" | "Pod");
+    let keys: Vec<_> = objects.iter().filter(runs).map(|o| o.key.clone()).collect();
+    let wait = Wait {
+        objects: &keys,
+        until: Until::Completed,
+        deadline,
+        since: None,
+        progress: ctx.progress,
+    };
+    match wait::ready(ctx.cluster, wait).await {
+        Err(cluster::Error::NotReady(why)) => {
+            let said = failure::report(ctx.cluster, &keys).await;
+            let all = if said.is_empty() { why } else { format!("{why}; {said}") };
+            Err(cluster::Error::NotReady(all).into())
+        }
+        result => Ok(result?),
+    }
+}
+
+/// Deletes a hook's objects and waits until they are gone. Definitions are never deleted: that would take
+/// every object of their kind along.
+async fn delete(
+    ctx: &Context<'_>,
+    hook: &Hook,
+    namespace: &str,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let mut deleted = Vec::new();
+    for object in objects(ctx, hook, namespace).await? {
+        if object.key.kind == "CustomResourceDefinition" {
+            continue;
+        }
+        if let Some(live) = ctx.cluster.get(&object.key).await? {
+            let propagation = PropagationPolicy::Background;
+            deleted.extend(prune::remove(ctx.cluster, &object.key, &live, propagation).await?);
+        }
+    }
+    Ok(wait::deleted(ctx.cluster, &deleted, deadline).await?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn hook(name: &str, weight: i64, events: &[&str], policies: &[&str]) -> Hook {
+        serde_json::from_value(json!({
+            "name": name, "weight": weight, "events": events, "delete_policies": policies,
+        }))
+        .expect("hook")
+    }
+
+    #[test]
+    fn by_weight_then_name() {
+        let hooks = [
+            hook("b", 5, &["pre-install", "pre-upgrade"], &[]),
+            hook("z", -1, &["pre-install"], &[]),
+            hook("a", 5, &["pre-install"], &[]),
+            hook("x", 0, &["post-install"], &[]),
+        ];
+        assert_eq!(order(&hooks, "pre-install"), [1, 2, 0]);
+        assert_eq!(order(&hooks, "pre-upgrade"), [0]);
+        assert_eq!(order(&hooks, "pre-delete"), [0; 0]);
+    }
+
+    #[test]
+    fn deletion_policies() {
+        let silent = hook("a", 0, &["pre-install"], &[]);
+        assert!(deleted_when(&silent, BEFORE_CREATION) && !deleted_when(&silent, SUCCEEDED));
+        let explicit = hook("a", 0, &["pre-install"], &["hook-succeeded"]);
+        assert!(deleted_when(&explicit, SUCCEEDED) && !deleted_when(&explicit, BEFORE_CREATION));
+    }
+}

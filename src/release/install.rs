@@ -1,0 +1,20 @@
+//! The first revision of a release.
+
+use super::record::{Record, Status};
+use super::storage::Stored;
+use super::upgrade::Wanted;
+use super::{Context, Error, Options, deploy};
+
+/// Installs what is wanted as revision `version`: 1, or one more than the last uninstalled revision.
+pub async fn run(
+    ctx: &Context<'_>,
+    wanted: &Wanted<'_>,
+    version: u32,
+    options: &Options,
+) -> Result<Record, Error> {
+    let crds = wanted.crds()?;
+    let record = wanted.record(version, Status::PendingInstall, None, "Initial install underway");
+    let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
+    let stored = ctx.storage.create(stored).await?;
+    deploy::run(ctx, stored, &crds, options).await
+}

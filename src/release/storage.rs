@@ -1,0 +1,303 @@
+//! The Secrets that hold a release's revisions, as Helm's secrets driver writes them
+//! (`pkg/storage/driver/secrets.go`).
+//!
+//! Lists read metadata only; a revision is decoded when its content is needed. Each write names the version
+//! of the Secret that it replaces, so that of two writers one fails.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use k8s_openapi::ByteString;
+use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
+
+use super::Error;
+use super::record::{MAX_ENCODED, Record, Status};
+use crate::cluster::error::{is_code, retried};
+
+/// The type of Helm's Secrets.
+pub const SECRET_TYPE: &str = "helm.sh/release.v1";
+/// Who is carrying out a pending revision.
+pub const OWNER: &str = "cd.qdrant.io/owner";
+/// Hooks that have succeeded in this revision: JSON, event to names. A hook of two events runs twice, and
+/// Helm's `last_run` only tells of the last time.
+pub const HOOKS_SUCCEEDED: &str = "cd.qdrant.io/hooks-succeeded";
+/// The digest of the chart's OCI manifest.
+pub const CHART_DIGEST: &str = "cd.qdrant.io/chart-digest";
+
+const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
+
+/// What a Secret's metadata tells of a revision.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub version: u32,
+    pub status: Status,
+    /// Who is carrying it out; None for genuine Helm.
+    pub owner: Option<String>,
+    pub chart_digest: Option<String>,
+    /// When the record was last written, by its writer's clock.
+    pub modified: Option<DateTime<Utc>>,
+}
+
+/// A revision as it is stored.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    pub record: Record,
+    pub owner: Option<String>,
+    pub chart_digest: Option<String>,
+    pub hooks_succeeded: BTreeMap<String, Vec<String>>,
+    /// When the Secret was made, by the API server's clock.
+    pub created: Option<Timestamp>,
+    resource_version: Option<String>,
+}
+
+impl Stored {
+    pub fn new(record: Record, owner: &str, chart_digest: Option<String>) -> Self {
+        Self {
+            record,
+            owner: Some(owner.to_owned()),
+            chart_digest,
+            hooks_succeeded: BTreeMap::new(),
+            created: None,
+            resource_version: None,
+        }
+    }
+}
+
+/// The revisions of one release in one namespace.
+#[derive(Clone)]
+pub struct Storage {
+    api: Api<Secret>,
+    namespace: String,
+    release: String,
+}
+
+impl Storage {
+    pub fn new(client: Client, namespace: &str, release: &str) -> Self {
+        Self {
+            api: Api::namespaced(client, namespace),
+            namespace: namespace.into(),
+            release: release.into(),
+        }
+    }
+
+    pub fn release(&self) -> &str {
+        &self.release
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    fn key(&self, version: u32) -> String {
+        format!("sh.helm.release.v1.{}.v{version}", self.release)
+    }
+
+    fn failed(&self, verb: &'static str, version: u32) -> impl FnOnce(kube::Error) -> Error {
+        let release = self.release.clone();
+        move |source| {
+            if verb == "read" && is_code(&source, 404) {
+                Error::Missing { release, version }
+            } else if is_code(&source, 409) || (verb == "update" && is_code(&source, 404)) {
+                Error::Conflict { release, version }
+            } else {
+                Error::Storage { verb, release, version, source }
+            }
+        }
+    }
+
+    /// All revisions, oldest first, without their content.
+    pub async fn list(&self) -> Result<Vec<Summary>, Error> {
+        let params = ListParams::default().labels(&format!("owner=helm,name={}", self.release));
+        let list = retried(|| self.api.list_metadata(&params))
+            .await
+            .map_err(|source| Error::List { release: self.release.clone(), source })?;
+        let mut revisions: Vec<Summary> =
+            list.items.iter().filter_map(|secret| summary(&secret.metadata)).collect();
+        revisions.sort_by_key(|r| r.version);
+        Ok(revisions)
+    }
+
+    /// One revision with its content.
+    pub async fn get(&self, version: u32) -> Result<Stored, Error> {
+        let key = self.key(version);
+        let secret = retried(|| self.api.get(&key)).await.map_err(self.failed("read", version))?;
+        self.decode(version, secret)
+    }
+
+    fn decode(&self, version: u32, secret: Secret) -> Result<Stored, Error> {
+        let malformed =
+            |message: String| Error::Malformed { release: self.release.clone(), version, message };
+        let data = secret.data.as_ref().and_then(|d| d.get("release"));
+        let data = data.ok_or_else(|| malformed("the Secret has no key \"release\"".into()))?;
+        let mut record = Record::decode(&data.0).map_err(|e| malformed(e.to_string()))?;
+        let metadata = secret.metadata;
+        let annotation = |name| metadata.annotations.as_ref()?.get(name).cloned();
+        let hooks = annotation(HOOKS_SUCCEEDED).and_then(|text| serde_json::from_str(&text).ok());
+        let (owner, chart_digest) = (annotation(OWNER), annotation(CHART_DIGEST));
+        record.labels = metadata.labels.unwrap_or_default();
+        record.labels.retain(|name, _| !SYSTEM_LABELS.contains(&name.as_str()));
+        Ok(Stored {
+            record,
+            owner,
+            chart_digest,
+            hooks_succeeded: hooks.unwrap_or_default(),
+            created: metadata.creation_timestamp.map(|t| t.0),
+            resource_version: metadata.resource_version,
+        })
+    }
+
+    /// Writes a new revision; [`Error::Conflict`] if there is one of this number.
+    pub async fn create(&self, stored: Stored) -> Result<Stored, Error> {
+        let version = stored.record.version;
+        let secret = self.secret(&stored, "createdAt")?;
+        // Not tried again: the second answer to a lost first one would be a conflict with ourselves.
+        let made = self
+            .api
+            .create(&PostParams::default(), &secret)
+            .await
+            .map_err(self.failed("create", version))?;
+        Ok(Stored {
+            created: made.metadata.creation_timestamp.map(|t| t.0),
+            resource_version: made.metadata.resource_version,
+            ..stored
+        })
+    }
+
+    /// Writes a revision again; [`Error::Conflict`] if someone else has written it since it was read.
+    pub async fn update(&self, stored: &mut Stored) -> Result<(), Error> {
+        let version = stored.record.version;
+        let secret = self.secret(stored, "modifiedAt")?;
+        let made = self
+            .api
+            .replace(&self.key(version), &PostParams::default(), &secret)
+            .await
+            .map_err(self.failed("update", version))?;
+        stored.resource_version = made.metadata.resource_version;
+        Ok(())
+    }
+
+    pub async fn delete(&self, version: u32) -> Result<(), Error> {
+        let (key, params) = (self.key(version), DeleteParams::default());
+        match retried(|| self.api.delete(&key, &params)).await {
+            Err(e) if !is_code(&e, 404) => Err(self.failed("delete", version)(e)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes the oldest revisions until `max` are left; never the last deployed one. 0 keeps all.
+    pub async fn prune(&self, max: usize) -> Result<(), Error> {
+        for version in surplus(&self.list().await?, max) {
+            self.delete(version).await?;
+        }
+        Ok(())
+    }
+
+    fn secret(&self, stored: &Stored, stamp: &str) -> Result<Secret, Error> {
+        let record = &stored.record;
+        let malformed = |e: std::io::Error| Error::Malformed {
+            release: self.release.clone(),
+            version: record.version,
+            message: e.to_string(),
+        };
+        let data = record.encode().map_err(malformed)?;
+        if data.len() > MAX_ENCODED {
+            return Err(Error::TooLarge { size: data.len(), limit: MAX_ENCODED });
+        }
+        let mut labels = record.labels.clone();
+        labels.extend([
+            ("name".into(), self.release.clone()),
+            ("owner".into(), "helm".into()),
+            ("status".into(), record.info.status.to_string()),
+            ("version".into(), record.version.to_string()),
+            (stamp.into(), Utc::now().timestamp().to_string()),
+        ]);
+        let mut annotations = BTreeMap::new();
+        annotations.extend(stored.owner.clone().map(|o| (OWNER.into(), o)));
+        annotations.extend(stored.chart_digest.clone().map(|d| (CHART_DIGEST.into(), d)));
+        if !stored.hooks_succeeded.is_empty() {
+            let text = serde_json::json!(stored.hooks_succeeded).to_string();
+            annotations.insert(HOOKS_SUCCEEDED.into(), text);
+        }
+        Ok(Secret {
+            metadata: ObjectMeta {
+                name: Some(self.key(record.version)),
+                namespace: Some(self.namespace.clone()),
+                labels: Some(labels),
+                annotations: (!annotations.is_empty()).then_some(annotations),
+                resource_version: stored.resource_version.clone(),
+                ..ObjectMeta::default()
+            },
+            type_: Some(SECRET_TYPE.into()),
+            data: Some([("release".to_owned(), ByteString(data))].into()),
+            ..Secret::default()
+        })
+    }
+}
+
+fn summary(metadata: &ObjectMeta) -> Option<Summary> {
+    let labels = metadata.labels.as_ref()?;
+    let annotation = |name| metadata.annotations.as_ref()?.get(name).cloned();
+    let stamp = labels.get("modifiedAt").or_else(|| labels.get("createdAt"));
+    Some(Summary {
+        version: labels.get("version")?.parse().ok()?,
+        status: Status::parse(labels.get("status")?),
+        owner: annotation(OWNER),
+        chart_digest: annotation(CHART_DIGEST),
+        modified: stamp.and_then(|s| s.parse().ok()).and_then(|s| DateTime::from_timestamp(s, 0)),
+    })
+}
+
+/// Which revisions are too many: the oldest, but neither the last deployed nor the newest one.
+fn surplus(revisions: &[Summary], max: usize) -> Vec<u32> {
+    if max == 0 {
+        return Vec::new();
+    }
+    let deployed = revisions.iter().rev().find(|r| r.status == Status::Deployed).map(|r| r.version);
+    let newest = revisions.last().map(|r| r.version);
+    revisions
+        .iter()
+        .map(|r| r.version)
+        .filter(|version| Some(*version) != deployed && Some(*version) != newest)
+        .take(revisions.len().saturating_sub(max))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn revision(version: u32, status: Status) -> Summary {
+        Summary { version, status, owner: None, chart_digest: None, modified: None }
+    }
+
+    #[test]
+    fn the_last_deployed_revision_is_never_pruned() {
+        use Status::{Deployed, Failed, Superseded};
+        let history: Vec<Summary> = [Superseded, Deployed, Failed, Failed, Failed]
+            .into_iter()
+            .zip(1..)
+            .map(|(status, version)| revision(version, status))
+            .collect();
+        assert_eq!(surplus(&history, 0), [0; 0]);
+        assert_eq!(surplus(&history, 5), [0; 0]);
+        assert_eq!(surplus(&history, 3), [1, 3]);
+        assert_eq!(surplus(&history, 1), [1, 3, 4]);
+    }
+
+    #[test]
+    fn metadata_of_a_secret() {
+        let metadata: ObjectMeta = serde_json::from_value(serde_json::json!({
+            "labels": {"version": "7", "status": "pending-upgrade", "createdAt": "1700000000"},
+            "annotations": {"cd.qdrant.io/owner": "pod-1"},
+        }))
+        .expect("metadata");
+        let found = summary(&metadata).expect("a revision");
+        assert_eq!((found.version, found.status), (7, Status::PendingUpgrade));
+        assert_eq!(found.owner.as_deref(), Some("pod-1"));
+        assert_eq!(found.modified.map(|t| t.timestamp()), Some(1_700_000_000));
+        assert_eq!(summary(&ObjectMeta::default()), None);
+    }
+}

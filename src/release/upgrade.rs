@@ -1,0 +1,91 @@
+//! The next revision of a release.
+
+use chrono::{DateTime, Utc};
+use pinnace_engine::Rendered;
+use serde_json::{Map, Value};
+
+use super::record::{Execution, Hook, Info, Record, Status};
+use super::storage::Stored;
+use super::{Context, Error, Options, deploy};
+use crate::cluster::Object;
+
+/// What a revision is to be.
+pub struct Wanted<'a> {
+    pub release: &'a str,
+    pub namespace: &'a str,
+    /// The `chart` member of the record.
+    pub chart: Value,
+    /// Digest of the chart's OCI manifest, where it came from a registry.
+    pub chart_digest: Option<&'a str>,
+    /// The values that the user gave.
+    pub config: Map<String, Value>,
+    pub rendered: &'a Rendered,
+    pub now: DateTime<Utc>,
+}
+
+impl Wanted<'_> {
+    /// The pending record of revision `version`.
+    pub(super) fn record(
+        &self,
+        version: u32,
+        status: Status,
+        first_deployed: Option<DateTime<Utc>>,
+        description: &str,
+    ) -> Record {
+        let hooks = self.rendered.hooks.iter().map(|hook| Hook {
+            name: hook.name.clone(),
+            kind: hook.kind.clone(),
+            path: hook.path.clone(),
+            manifest: hook.manifest.clone(),
+            events: hook.events.clone(),
+            last_run: Execution::default(),
+            weight: hook.weight,
+            delete_policies: hook.delete_policies.clone(),
+            output_log_policies: hook.output_log_policies.clone(),
+        });
+        Record {
+            name: self.release.to_owned(),
+            info: Info {
+                first_deployed: first_deployed.or(Some(self.now)),
+                last_deployed: Some(self.now),
+                description: description.to_owned(),
+                status,
+                notes: self.rendered.notes.clone(),
+                ..Info::default()
+            },
+            chart: self.chart.clone(),
+            config: self.config.clone(),
+            manifest: self.rendered.manifest(),
+            hooks: hooks.collect(),
+            version,
+            namespace: self.namespace.to_owned(),
+            apply_method: "ssa".to_owned(),
+            labels: Default::default(),
+        }
+    }
+
+    pub(super) fn crds(&self) -> Result<Vec<Object>, Error> {
+        let mut objects = Vec::new();
+        for file in &self.rendered.crds {
+            objects.extend(Object::parse_all(&file.content, &file.filename)?);
+        }
+        Ok(objects)
+    }
+}
+
+/// Upgrades the release to what is wanted. `latest` is its newest revision, whatever became of it.
+pub async fn run(
+    ctx: &Context<'_>,
+    wanted: &Wanted<'_>,
+    latest: &Record,
+    options: &Options,
+) -> Result<Record, Error> {
+    let crds = wanted.crds()?;
+    let first = latest.info.first_deployed;
+    let mut record =
+        wanted.record(latest.version + 1, Status::PendingUpgrade, first, "Preparing upgrade");
+    record.labels.clone_from(&latest.labels);
+    let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
+    let stored = ctx.storage.create(stored).await?;
+    deploy::run(ctx, stored, &crds, options).await
+}
