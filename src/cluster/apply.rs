@@ -3,7 +3,7 @@
 //! First every object is read and a step chosen for it; only when nothing stands in the way of any of them
 //! is the first one written.
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use kube::api::{Patch, PatchParams, ValidationDirective};
 use kube::core::ObjectMeta;
 use serde_json::Value;
@@ -78,38 +78,42 @@ impl Plan {
         owner: &Owner,
         adoption: Adoption,
     ) -> Result<Self, Error> {
-        let steps = futures::stream::iter(objects.to_vec())
-            .map(|object| async move {
-                let live = cluster.get(&object.key).await?;
-                let unchanged = unchanged(&object, earlier);
-                let live = live.as_ref().map(|l| &l.metadata);
-                match step(live, &object.key, owner, unchanged, adoption) {
-                    Ok(step) => Ok((object, step)),
-                    Err(Obstacle::Owned(owner)) => Err(Error::Owned {
-                        object: object.key.to_string(),
-                        owner: owner.to_string(),
-                    }),
-                    Err(Obstacle::NotOwned) => {
-                        Err(Error::NotOwned { object: object.key.to_string() })
-                    }
-                }
-            })
-            .buffered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let choices: Vec<_> = objects
+            .iter()
+            .map(|object| choose(cluster, object, earlier, owner, adoption).boxed())
+            .collect();
+        let steps = futures::stream::iter(choices).buffered(AT_ONCE).try_collect().await?;
         Ok(Self(steps))
     }
 
     /// Writes the objects: kind after kind in the given order, several of one kind at once. Idempotent.
     pub async fn run(self, cluster: &Cluster, owner: &Owner) -> Result<(), Error> {
         for batch in self.0.chunk_by(|a, b| a.0.key.kind == b.0.key.kind) {
-            futures::stream::iter(batch)
-                .map(|(object, step)| carry_out(cluster, object, *step, owner))
-                .buffer_unordered(AT_ONCE)
-                .try_collect::<()>()
-                .await?;
+            let writes: Vec<_> = batch
+                .iter()
+                .map(|(object, step)| carry_out(cluster, object, *step, owner).boxed())
+                .collect();
+            futures::stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         Ok(())
+    }
+}
+
+async fn choose(
+    cluster: &Cluster,
+    object: &Object,
+    earlier: &[Vec<Object>],
+    owner: &Owner,
+    adoption: Adoption,
+) -> Result<(Object, Step), Error> {
+    let live = cluster.get(&object.key).await?;
+    let unchanged = unchanged(object, earlier);
+    let live = live.as_ref().map(|l| &l.metadata);
+    let name = object.key.to_string();
+    match step(live, &object.key, owner, unchanged, adoption) {
+        Ok(step) => Ok((object.clone(), step)),
+        Err(Obstacle::Owned(owner)) => Err(Error::Owned { object: name, owner: owner.to_string() }),
+        Err(Obstacle::NotOwned) => Err(Error::NotOwned { object: name }),
     }
 }
 

@@ -1,6 +1,5 @@
 //! What the pods of a failed release had to say: the end of their logs and their last warnings.
 
-use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{Api, DynamicObject, ListParams, LogParams};
 
@@ -64,11 +63,9 @@ async fn pod_report(cluster: &Cluster, namespace: &str, pod: &Pod) -> String {
         said.push(warning);
     }
     let containers = pod.spec.iter().flat_map(|s| &s.containers).take(3);
-    let logs = futures::stream::iter(containers)
-        .then(|container| log(cluster, namespace, name, &container.name))
-        .collect::<Vec<_>>()
-        .await;
-    said.extend(logs.into_iter().flatten());
+    for container in containers {
+        said.extend(log(cluster, namespace, name, &container.name).await);
+    }
     if said.is_empty() { String::new() } else { format!("pod {name}: {}", said.join("; ")) }
 }
 

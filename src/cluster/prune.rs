@@ -1,6 +1,6 @@
 //! Removal of a release's objects: those that a new chart no longer has, or all of them.
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use kube::api::{DeleteParams, DynamicObject, Preconditions, PropagationPolicy};
 use kube::core::ObjectMeta;
 
@@ -53,11 +53,12 @@ pub async fn delete(
 ) -> Result<Vec<(Key, String)>, Error> {
     let mut deleted = Vec::new();
     for batch in objects.chunk_by(|a, b| a.key.kind == b.key.kind) {
-        let batch: Vec<Option<(Key, String)>> = futures::stream::iter(batch)
-            .map(|object| delete_one(cluster, object, owner, propagation.clone()))
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await?;
+        let deletions: Vec<_> = batch
+            .iter()
+            .map(|object| delete_one(cluster, object, owner, propagation.clone()).boxed())
+            .collect();
+        let batch: Vec<Option<(Key, String)>> =
+            futures::stream::iter(deletions).buffer_unordered(AT_ONCE).try_collect().await?;
         deleted.extend(batch.into_iter().flatten());
     }
     Ok(deleted)

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use futures::future::BoxFuture;
 use kube::api::PropagationPolicy;
+use pinnace_engine::render::Operation;
 use tokio::sync::watch;
 
 use super::report::Report;
@@ -94,14 +96,23 @@ pub fn uninstall(release: &HelmRelease) -> uninstall::Options {
     }
 }
 
+/// Whether values need not fit the charts' schemas.
+pub fn skips_schema(release: &HelmRelease, operation: Operation) -> bool {
+    let spec = &release.spec;
+    let flag = match operation {
+        Operation::Install => spec.install.as_ref().and_then(|a| a.disable_schema_validation),
+        Operation::Upgrade => spec.upgrade.as_ref().and_then(|a| a.disable_schema_validation),
+    };
+    flag == Some(true)
+}
+
 /// Carries an action out, telling in the status now and then what it waits for.
 pub async fn watched<T>(
     report: &mut Report,
     doing: &str,
     mut progress: watch::Receiver<String>,
-    action: impl Future<Output = T>,
+    mut action: BoxFuture<'_, T>,
 ) -> T {
-    let mut action = std::pin::pin!(action);
     loop {
         tokio::select! {
             result = &mut action => return result,

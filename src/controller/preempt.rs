@@ -20,9 +20,8 @@ impl Newest {
         let (sender, receiver) = watch::channel(HashMap::new());
         let api: Api<PartialObjectMeta<HelmRelease>> = Api::namespaced(client, namespace);
         tokio::spawn(async move {
-            let releases = watcher(api, watcher::Config::default())
-                .default_backoff()
-                .applied_objects();
+            let releases =
+                watcher(api, watcher::Config::default()).default_backoff().applied_objects();
             let mut releases = std::pin::pin!(releases.take_until(stop.cancelled_owned()));
             while let Some(release) = releases.next().await {
                 let Ok(release) = release else { continue };

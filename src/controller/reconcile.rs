@@ -5,6 +5,8 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
 use kube::{Client, ResourceExt as _};
@@ -80,10 +82,21 @@ pub enum Error {
 }
 
 /// Reconciles one object. It may be dropped at any await: whoever comes next resumes.
-pub async fn run(release: Arc<HelmRelease>, context: Arc<Context>) -> Result<Action, Infallible> {
+pub fn run(
+    release: Arc<HelmRelease>,
+    context: Arc<Context>,
+) -> BoxFuture<'static, Result<Action, Infallible>> {
+    // Boxed, or the compiler cannot prove that this much nesting is Send.
+    reconcile_or_stop(release, context).boxed()
+}
+
+async fn reconcile_or_stop(
+    release: Arc<HelmRelease>,
+    context: Arc<Context>,
+) -> Result<Action, Infallible> {
     let name = release.name_any();
     let reconciled = tokio::select! {
-        result = reconcile(&release, &context) => result,
+        result = reconcile(&release, &context).boxed() => result,
         () = context.shutdown.cancelled() => return Ok(Action::await_change()),
     };
     Ok(reconciled.unwrap_or_else(|error| {
@@ -105,6 +118,7 @@ async fn reconcile(release: &HelmRelease, context: &Context) -> Result<Action, E
             return Ok(Action::await_change());
         }
         return finalize(Session::new(release, &release_name, context, report), release, context)
+            .boxed()
             .await;
     }
     if release.is_suspended() {
@@ -123,7 +137,7 @@ async fn reconcile(release: &HelmRelease, context: &Context) -> Result<Action, E
     report.status.storage_namespace = Some(release.storage_namespace());
     let chart_object = format!("{}/{}", release.helm_chart_namespace(), release.helm_chart_name());
     report.status.helm_chart = Some(chart_object);
-    let values = match values::read(&context.client, release).await {
+    let values = match values::read(&context.client, release).boxed().await {
         Ok(values) => values,
         Err(error) => {
             let message = format!("could not resolve values: {error}");
@@ -131,10 +145,10 @@ async fn reconcile(release: &HelmRelease, context: &Context) -> Result<Action, E
         }
     };
     report.redactor = values.redactor.clone();
-    let pulled = context.sources.chart(release, &template.spec).await;
+    let pulled = context.sources.chart(release, &template.spec).boxed().await;
     let outcome = pulled.as_ref().map_err(|e| (e.reason(), e.to_string()));
     let outcome = outcome.as_ref().map(|p| *p).map_err(|(r, m)| (*r, m.as_str()));
-    super::helm_chart::publish(&context.client, release, template, outcome).await?;
+    super::helm_chart::publish(&context.client, release, template, outcome).boxed().await?;
     let pulled = match pulled {
         Ok(pulled) => pulled,
         Err(error) => {
@@ -142,7 +156,7 @@ async fn reconcile(release: &HelmRelease, context: &Context) -> Result<Action, E
             return not_ready(report, context, error.reason(), &error.to_string(), asked).await;
         }
     };
-    Session::new(release, &release_name, context, report).run(&pulled, &values.merged).await
+    Session::new(release, &release_name, context, report).run(&pulled, &values.merged).boxed().await
 }
 
 /// Notes the annotations by which people ask for something.

@@ -29,6 +29,8 @@ pub struct Input {
     pub namespace: String,
     pub revision: u32,
     pub operation: Operation,
+    /// Do not hold the values against the charts' values.schema.json.
+    pub skip_schema_validation: bool,
 }
 
 /// Renders with the cluster's capabilities, `lookup` reading from the cluster.
@@ -45,6 +47,8 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<Rendered, Error> {
             operation: input.operation,
             capabilities,
             lookup: Some(&lookup),
+            skip_schema_validation: input.skip_schema_validation,
+            keep_integers: false,
         };
         pinnace_engine::render(&input.chart, &input.values, &options)
     });
@@ -104,7 +108,8 @@ impl ClusterLookup {
             Err(cluster::Error::UnknownKind { .. }) => return Ok(Value::Null),
             Err(error) => return Err(error),
         };
-        let list = error::retried(|| api.list(&ListParams::default()))
+        let params = ListParams::default();
+        let list = error::retried(|| api.list(&params))
             .await
             .map_err(|e| cluster::Error::api("list", key, e))?;
         Ok(

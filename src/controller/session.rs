@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chrono::Utc;
+use futures::FutureExt as _;
 use kube::ResourceExt as _;
 use kube::runtime::controller::Action;
 use pinnace_engine::render::Operation;
@@ -259,6 +260,7 @@ impl<'a> Session<'a> {
             namespace: self.release.release_namespace(),
             revision,
             operation,
+            skip_schema_validation: act::skips_schema(self.release, operation),
         };
         let rendered = match render::run(&self.context.cluster, input).await {
             Ok(rendered) => rendered,
@@ -288,7 +290,8 @@ impl<'a> Session<'a> {
                 None => install::run(&context, &wanted, revision, &options).await,
                 Some(latest) => upgrade::run(&context, &wanted, &latest.record, &options).await,
             }
-        };
+        }
+        .boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
         let took = format!("{:.3}s", started.elapsed().as_secs_f64());
         self.report.status.last_attempted_release_action_duration = Some(took);
@@ -349,7 +352,7 @@ impl<'a> Session<'a> {
         let (preempt, _guard) = self.context.newest.token(&self.object, generation);
         let storage = self.storage.clone();
         let context = action_context(self.context, &storage, Some(preempt), Some(&progress));
-        let action = resume::run(&context, latest, &options);
+        let action = resume::run(&context, latest, &options).boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
         self.settle(done).await
     }
@@ -365,7 +368,7 @@ impl<'a> Session<'a> {
         let (progress, told) = watch::channel(String::new());
         let storage = self.storage.clone();
         let context = action_context(self.context, &storage, None, Some(&progress));
-        let action = rollback::run(&context, &latest.record, target, Utc::now(), &options);
+        let action = rollback::run(&context, &latest.record, target, Utc::now(), &options).boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
         self.settle(done).await
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::Api;
@@ -222,13 +223,16 @@ impl Sources {
         let reference = reference.with_tag(&version).map_err(Error::Reference)?;
         let digest = match &wanted.digest {
             Some(digest) => digest.to_string(),
-            None => registry.resolve(&reference).await.map_err(Error::Registry)?,
+            None => registry.resolve(&reference).boxed().await.map_err(Error::Registry)?,
         };
         if let Some(pulled) = self.cached(Some(&digest)).await {
             return Ok(pulled);
         }
-        let pulled =
-            registry.pull_chart(&reference, Some(&digest)).await.map_err(Error::Registry)?;
+        let pulled = registry
+            .pull_chart(&reference, Some(&digest))
+            .boxed()
+            .await
+            .map_err(Error::Registry)?;
         if let Err(error) = self.cache.put(&pulled).await {
             tracing::warn!(error = %told(&error), "the chart was not cached");
         }
@@ -302,7 +306,7 @@ async fn version(
     }
     let range = semver::VersionReq::parse(wanted)
         .map_err(|_| Error::Version(wanted.chars().take(100).collect()))?;
-    let versions = registry.chart_versions(reference).await.map_err(Error::Registry)?;
+    let versions = registry.chart_versions(reference).boxed().await.map_err(Error::Registry)?;
     let found = versions.iter().find(|v| range.matches(v));
     found.map(semver::Version::to_string).ok_or_else(|| Error::NoVersion {
         url: reference.to_string(),

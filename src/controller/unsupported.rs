@@ -27,7 +27,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
     let rollback = spec.rollback.clone().unwrap_or_default();
     let drift = spec.drift_detection.as_ref();
-    let checks: [(bool, &'static str, &'static str); 32] = [
+    let checks: [(bool, &'static str, &'static str); 30] = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
             chart.is_some_and(|c| c.source_ref.kind != SourceKind::HelmRepository),
@@ -80,7 +80,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "install.strategy.name",
             "use RemediateOnFailure with install.remediation.retries",
         ),
-        (set(install.disable_schema_validation), "install.disableSchemaValidation", REMOVE),
         (set(install.disable_open_api_validation), "install.disableOpenAPIValidation", REMOVE),
         (set(install.create_namespace), "install.createNamespace", REMOVE),
         (install.server_side_apply == Some(false), "install.serverSideApply", REMOVE),
@@ -89,7 +88,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "upgrade.strategy.name",
             "use RemediateOnFailure with upgrade.remediation.retries",
         ),
-        (set(upgrade.disable_schema_validation), "upgrade.disableSchemaValidation", REMOVE),
         (set(upgrade.disable_open_api_validation), "upgrade.disableOpenAPIValidation", REMOVE),
         (set(upgrade.force) || set(rollback.force), "upgrade.force", REMOVE),
         (set(upgrade.preserve_values), "upgrade.preserveValues", "give all values in spec.values"),
