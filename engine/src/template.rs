@@ -19,13 +19,13 @@ mod str;
 mod to_json;
 mod value;
 
-pub use environment::{Budget, Environment, on_large_stack};
 pub(crate) use environment::Run;
+pub use environment::{Budget, Environment, on_large_stack};
 pub use error::{Cause, ExecError, ParseError, TemplateError};
-pub(crate) use set::erase_no_value;
 pub use from_json::{from_json, from_json_with_integers};
 pub use object::Object;
 pub use set::TemplateSet;
+pub(crate) use set::erase_no_value;
 pub use str::Str;
 pub use to_json::{to_json, to_json_text};
 pub use value::{List, ListType, Map, MapType, Value};

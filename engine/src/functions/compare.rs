@@ -5,14 +5,17 @@ use std::cmp::Ordering;
 use super::{Function, Kind};
 use crate::template::Value;
 
-pub(super) const TABLE: &[Function] = &[
-    Function::variadic("eq", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(eq(&a[0], &a[1..])?.into())),
-    Function::new("ne", PAIR, |_, a| Ok((!eq(&a[0], &a[1..])?).into())),
-    Function::new("lt", PAIR, |_, a| Ok(lt(&a[0], &a[1])?.into())),
-    Function::new("le", PAIR, |_, a| Ok((lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?).into())),
-    Function::new("gt", PAIR, |_, a| Ok((!(lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?)).into())),
-    Function::new("ge", PAIR, |_, a| Ok((!lt(&a[0], &a[1])?).into())),
-];
+pub(super) const TABLE: &[Function] =
+    &[
+        Function::variadic("eq", &[Kind::Reflect], Kind::Reflect, |_, a| {
+            Ok(eq(&a[0], &a[1..])?.into())
+        }),
+        Function::new("ne", PAIR, |_, a| Ok((!eq(&a[0], &a[1..])?).into())),
+        Function::new("lt", PAIR, |_, a| Ok(lt(&a[0], &a[1])?.into())),
+        Function::new("le", PAIR, |_, a| Ok((lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?).into())),
+        Function::new("gt", PAIR, |_, a| Ok((!(lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?)).into())),
+        Function::new("ge", PAIR, |_, a| Ok((!lt(&a[0], &a[1])?).into())),
+    ];
 
 const PAIR: &[Kind] = &[Kind::Reflect, Kind::Reflect];
 
@@ -74,14 +77,16 @@ fn same(a: &Value, b: &Value) -> Result<bool, String> {
     if nil(a) || nil(b) {
         return Ok(nil(a) == nil(b));
     }
-    let text = |v: &Value| String::from_utf8_lossy(&crate::template::printf::text_of(v)).into_owned();
+    let text =
+        |v: &Value| String::from_utf8_lossy(&crate::template::printf::text_of(v)).into_owned();
     if a.kind() != b.kind() {
         let (ta, tb) = (a.type_name(), b.type_name());
         return Err(format!("non-comparable types {}: {ta}, {tb}: {}", text(a), text(b)));
     }
     match (a, b) {
         (Value::Object(x), Value::Object(y)) if x.kind() == "struct" || x.kind() == "ptr" => {
-            Ok(std::rc::Rc::ptr_eq(x, y) || (x.type_name() == y.type_name() && x.text() == y.text()))
+            Ok(std::rc::Rc::ptr_eq(x, y)
+                || (x.type_name() == y.type_name() && x.text() == y.text()))
         }
         _ => Err(format!("non-comparable type {}: {}", text(b), b.type_name())),
     }

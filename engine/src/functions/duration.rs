@@ -80,7 +80,8 @@ pub(crate) fn method(nanoseconds: i64, name: &str) -> Option<Value> {
 }
 
 fn as_duration(value: &Value) -> Result<i64, String> {
-    let overflow = |seconds: &dyn std::fmt::Display| format!("duration seconds overflow: {seconds}");
+    let overflow =
+        |seconds: &dyn std::fmt::Display| format!("duration seconds overflow: {seconds}");
     match value {
         Value::Duration(n) => Ok(*n),
         Value::String(s) => {
@@ -158,7 +159,8 @@ pub(super) fn parse(text: &str) -> Result<i64, String> {
                 return Err(format!("time: unknown unit {unit} in duration {text}"));
             }
         };
-        let whole: i128 = if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
+        let whole: i128 =
+            if whole.is_empty() { 0 } else { whole.parse().map_err(|_| invalid())? };
         total = whole.checked_mul(scale).and_then(|n| n.checked_add(total)).ok_or_else(invalid)?;
         if !fraction.is_empty() {
             let digits: f64 = fraction.parse().map_err(|_| invalid())?;

@@ -64,7 +64,8 @@ fn required(_: &Call<'_>, args: &[Value]) -> Returned {
 fn lookup(call: &Call<'_>, args: &[Value]) -> Returned {
     let nothing = || Ok(Value::map::<Str>([]));
     let Some(source) = call.run.environment.lookup else { return nothing() };
-    let found = source.lookup(&text(&args[0]), &text(&args[1]), &text(&args[2]), &text(&args[3]))?;
+    let found =
+        source.lookup(&text(&args[0]), &text(&args[1]), &text(&args[2]), &text(&args[3]))?;
     match found {
         serde_json::Value::Null => nothing(),
         // What a Kubernetes client decodes keeps whole numbers whole.

@@ -103,7 +103,16 @@ macro_rules! located {
         }
     )*};
 }
-located!(ListNode, TextNode, ActionNode, BranchNode, TemplateNode, PipeNode, CommandNode, VariableNode);
+located!(
+    ListNode,
+    TextNode,
+    ActionNode,
+    BranchNode,
+    TemplateNode,
+    PipeNode,
+    CommandNode,
+    VariableNode
+);
 
 impl Located for Term {
     fn pos(&self) -> usize {
@@ -221,9 +230,7 @@ impl Display for Term {
             Term::Dot(_) => f.write_char('.'),
             Term::Nil(_) => f.write_str("nil"),
             Term::Variable(variable) => variable.fmt(f),
-            Term::Field { ident, .. } => {
-                ident.iter().try_for_each(|name| write!(f, ".{name}"))
-            }
+            Term::Field { ident, .. } => ident.iter().try_for_each(|name| write!(f, ".{name}")),
             Term::Chain { node, fields, .. } => {
                 match &**node {
                     Term::Pipe(pipe) => write!(f, "({pipe})")?,

@@ -82,7 +82,7 @@ impl std::fmt::Display for Item {
             kind if kind.is_keyword() => write!(f, "<{}>", self.value),
             _ if self.value.len() > 10 => {
                 let cut = self.value.floor_char_boundary(10);
-                write!(f, "{}...", super::quote::quote(self.value[..cut].as_bytes()))
+                write!(f, "{}...", super::quote::quote(&self.value.as_bytes()[..cut]))
             }
             _ => f.write_str(&super::quote::quote(self.value.as_bytes())),
         }
@@ -320,9 +320,7 @@ impl<'a> Lexer<'a> {
             }
             '|' => self.emit(ItemType::Pipe),
             '"' => self.quoted('"', ItemType::String, "unterminated quoted string"),
-            '\'' => {
-                self.quoted('\'', ItemType::CharConstant, "unterminated character constant")
-            }
+            '\'' => self.quoted('\'', ItemType::CharConstant, "unterminated character constant"),
             '`' => match self.rest().find('`') {
                 Some(x) => {
                     self.line += count_lines(&self.rest()[..x]);
@@ -481,7 +479,7 @@ fn is_space(c: char) -> bool {
 
 fn is_alphanumeric(c: char) -> bool {
     // Go counts only letters and decimal digits.
-    c == '_' || c.is_alphabetic() || (c.is_numeric() && c.to_digit(10).is_some())
+    c == '_' || c.is_alphabetic() || c.is_ascii_digit()
 }
 
 fn has_left_trim_marker(text: &str) -> bool {

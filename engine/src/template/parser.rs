@@ -138,8 +138,7 @@ impl Parser<'_> {
     }
 
     fn add(&mut self, name: String, root: ListNode) -> Parsed<()> {
-        let template =
-            Template { name, file: self.file.clone(), text: self.text.clone(), root };
+        let template = Template { name, file: self.file.clone(), text: self.text.clone(), root };
         let Some(i) = self.defined.iter().position(|t| t.name == template.name) else {
             self.defined.push(template);
             return Ok(());

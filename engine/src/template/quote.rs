@@ -67,11 +67,7 @@ pub(crate) fn is_print(c: char) -> bool {
 
 /// `%#U`: U+0021 '!'
 pub(crate) fn quote_char_code(c: char) -> String {
-    if is_print(c) {
-        format!("U+{:04X} '{c}'", c as u32)
-    } else {
-        format!("U+{:04X}", c as u32)
-    }
+    if is_print(c) { format!("U+{:04X} '{c}'", c as u32) } else { format!("U+{:04X}", c as u32) }
 }
 
 /// strconv.Unquote of a string literal with its quotes. None: invalid syntax.

@@ -27,11 +27,9 @@ fn convert(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
             base64::engine::general_purpose::STANDARD.encode(&**b).into()
         }
         Value::List(list) if list.is_nil() => serde_json::Value::Null,
-        Value::List(list) => list
-            .iter()
-            .map(|item| convert(item, depth + 1))
-            .collect::<Result<Vec<_>, _>>()?
-            .into(),
+        Value::List(list) => {
+            list.iter().map(|item| convert(item, depth + 1)).collect::<Result<Vec<_>, _>>()?.into()
+        }
         Value::Map(map) => serde_json::Value::Object(
             map.entries()
                 .iter()

@@ -90,7 +90,10 @@ impl Value {
     }
 
     pub fn map<K: Into<Str>>(entries: impl IntoIterator<Item = (K, Value)>) -> Value {
-        Value::Map(Map::new(MapType::Any, entries.into_iter().map(|(k, v)| (k.into(), v)).collect()))
+        Value::Map(Map::new(
+            MapType::Any,
+            entries.into_iter().map(|(k, v)| (k.into(), v)).collect(),
+        ))
     }
 
     pub fn object(object: impl Object) -> Value {

@@ -21,9 +21,7 @@ impl<'t> State<'t, '_> {
             Term::Field { ident, .. } => self.fields(dot, dot.clone(), term, ident, &[], None)?,
             Term::Variable(variable) => self.variable(dot, variable, &[], None)?,
             Term::Pipe(pipe) => self.pipeline(dot, pipe)?,
-            Term::Identifier { function, .. } => {
-                self.function(dot, function, term, &[], None)?
-            }
+            Term::Identifier { function, .. } => self.function(dot, function, term, &[], None)?,
             Term::Chain { .. } => self.chain(dot, term, &[], None)?,
             term => return self.literal(kind, term).map(Operand::plain),
         };
@@ -47,10 +45,8 @@ impl<'t> State<'t, '_> {
             (Kind::Int, _) => "integer",
             (Kind::Float, _) => "float",
             (kind, term) => {
-                return self.error(format!(
-                    "can't handle {term} for arg of type {}",
-                    kind.type_name()
-                ));
+                return self
+                    .error(format!("can't handle {term} for arg of type {}", kind.type_name()));
             }
         };
         self.error(format!("expected {expected}; found {term}"))
@@ -63,10 +59,12 @@ impl<'t> State<'t, '_> {
             Term::Bool { value, .. } => Ok(Value::Bool(*value)),
             Term::String { text, .. } => Ok(Value::String(text.clone())),
             Term::Number { text, number, .. } => {
-                let hex = text.starts_with("0x") || text.starts_with("0X");
-                let looks_float = !text.starts_with('\'')
-                    && !(hex && !text.contains(['p', 'P']))
-                    && text.contains(['.', 'e', 'E', 'p', 'P']);
+                let marks: &[char] = if text.starts_with("0x") || text.starts_with("0X") {
+                    &['p', 'P']
+                } else {
+                    &['.', 'e', 'E', 'p', 'P']
+                };
+                let looks_float = !text.starts_with('\'') && text.contains(marks);
                 match (number.float, number.int) {
                     (Some(f), _) if looks_float => Ok(Value::Float(f)),
                     (_, Some(i)) => Ok(Value::Int(i)),
@@ -78,11 +76,7 @@ impl<'t> State<'t, '_> {
     }
 
     /// Whether a value may be passed as a parameter of this kind.
-    pub(super) fn validate(
-        &self,
-        operand: Operand,
-        kind: Kind,
-    ) -> Result<Operand, TemplateError> {
+    pub(super) fn validate(&self, operand: Operand, kind: Kind) -> Result<Operand, TemplateError> {
         if operand.is_invalid() {
             if kind.can_be_nil() {
                 return Ok(operand);
@@ -96,9 +90,6 @@ impl<'t> State<'t, '_> {
             Value::Nil => "interface {}",
             ref value => value.type_name(),
         };
-        self.error(format!(
-            "wrong type for value; expected {}; got {got}",
-            kind.type_name()
-        ))
+        self.error(format!("wrong type for value; expected {}; got {got}", kind.type_name()))
     }
 }

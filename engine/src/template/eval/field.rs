@@ -61,16 +61,13 @@ impl<'t> State<'t, '_> {
                     self.at = Some(node);
                     return match result {
                         Ok(value) => Ok(Operand::plain(value)),
-                        Err(message) => Err(self.fail(
-                            format!("error calling {name}"),
-                            Some(Cause::Function(message)),
-                        )),
+                        Err(message) => Err(self
+                            .fail(format!("error calling {name}"), Some(Cause::Function(message)))),
                     };
                 }
                 if object.field(name).is_some() {
-                    return self.error(format!(
-                        "{name} has arguments but cannot be invoked as function"
-                    ));
+                    return self
+                        .error(format!("{name} has arguments but cannot be invoked as function"));
                 }
             }
             Value::Duration(nanoseconds) if !has_args => {

@@ -79,11 +79,7 @@ impl<'t> State<'t, '_> {
         }
     }
 
-    fn not_a_function(
-        &self,
-        args: &[Term],
-        last: &Option<Operand>,
-    ) -> Result<(), TemplateError> {
+    fn not_a_function(&self, args: &[Term], last: &Option<Operand>) -> Result<(), TemplateError> {
         if args.len() > 1 || last.is_some() {
             let name = match &args[0] {
                 Term::Pipe(pipe) => pipe.to_string(),

@@ -92,9 +92,7 @@ impl<'t> State<'t, '_> {
             }
             Value::Object(object) if object.entries().is_some() => {
                 let entries = object.entries().unwrap_or_default();
-                Box::new(
-                    entries.into_iter().map(|(k, v)| (Operand::plain(k), Operand::plain(v))),
-                )
+                Box::new(entries.into_iter().map(|(k, v)| (Operand::plain(k), Operand::plain(v))))
             }
             other => {
                 let text = printf::print(std::slice::from_ref(other));

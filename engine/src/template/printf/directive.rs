@@ -154,8 +154,7 @@ impl Cursor<'_> {
         self.argument_index();
         if self.peek() == Some(b'*') {
             self.at += 1;
-            printer.flags.precision =
-                self.integer_argument().and_then(|n| usize::try_from(n).ok());
+            printer.flags.precision = self.integer_argument().and_then(|n| usize::try_from(n).ok());
             if printer.flags.precision.is_none() {
                 printer.out.extend_from_slice(b"%!(BADPREC)");
             }

@@ -1,8 +1,8 @@
 //! One value under one verb.
 
 use super::{MAX_DEPTH, Printer};
-use crate::template::quote::{quote, quote_char, quote_to_ascii};
 use crate::template::Value;
+use crate::template::quote::{quote, quote_char, quote_to_ascii};
 
 impl Printer {
     fn text(&mut self, text: &str) {
@@ -78,8 +78,11 @@ impl Printer {
                 self.text(if self.flags.sharp_v { "}" } else { "]" });
             }
             Value::Map(map) => {
-                let open =
-                    if self.flags.sharp_v { format!("{}{{", value.type_name()) } else { "map[".into() };
+                let open = if self.flags.sharp_v {
+                    format!("{}{{", value.type_name())
+                } else {
+                    "map[".into()
+                };
                 self.text(&open);
                 for (i, (key, item)) in map.snapshot().into_iter().enumerate() {
                     self.separator(i);
