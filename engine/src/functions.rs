@@ -174,3 +174,9 @@ fn int(value: &Value) -> i64 {
         _ => 0,
     }
 }
+
+/// For a function of Helm's that we know and do not have.
+fn refused(name: &str) -> Returned {
+    Err(format!("the function {name} is not supported; pass its result in through the values")
+        .into())
+}
