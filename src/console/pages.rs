@@ -112,8 +112,7 @@ fn show(status: StatusCode, template: &str, values: Value) -> Response {
 }
 
 fn failed(status: &Status, session: &Session) -> Response {
-    let values =
-        context! { title => "Something is wrong", csrf => session.csrf, error => status.message() };
+    let values = context! { title => "Something is wrong", csrf => session.csrf.as_str(), error => status.message() };
     show(http_status(status.code()), "error.html", values)
 }
 
@@ -144,7 +143,7 @@ async fn sign_out() -> Response {
 async fn list(State(pages): State<Pages>, session: Signed) -> Response {
     match view::list(&pages.desk).await {
         Ok(rows) => {
-            let values = context! { title => "Environments", csrf => session.csrf, environments => plain(&rows) };
+            let values = context! { title => "Environments", csrf => session.csrf.as_str(), environments => plain(&rows) };
             show(StatusCode::OK, "environments.html", values)
         }
         Err(status) => failed(&status, &session),
@@ -153,8 +152,7 @@ async fn list(State(pages): State<Pages>, session: Signed) -> Response {
 
 async fn new(session: Signed) -> Response {
     let form = NewEnvironment::default();
-    let values =
-        context! { title => "New environment", csrf => session.csrf, form => plain(&form) };
+    let values = context! { title => "New environment", csrf => session.csrf.as_str(), form => plain(&form) };
     show(StatusCode::OK, "new.html", values)
 }
 
@@ -181,7 +179,7 @@ async fn create(
         }
         Err(status) => {
             let values = context! {
-                title => "New environment", csrf => session.csrf, form => plain(&form),
+                title => "New environment", csrf => session.csrf.as_str(), form => plain(&form),
                 error => status.message(),
             };
             show(http_status(status.code()), "new.html", values)
@@ -208,7 +206,7 @@ async fn page(
     match view::environment(&pages.desk, &pages.versions, id).await {
         Ok(environment) => {
             let values = context! {
-                title => environment.name.clone(), csrf => session.csrf, e => plain(&environment), ..extra
+                title => environment.name.clone(), csrf => session.csrf.as_str(), e => plain(&environment), ..extra
             };
             show(status, "environment.html", values)
         }
