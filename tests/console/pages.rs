@@ -10,6 +10,13 @@ struct Browser<'a> {
     cookie: String,
 }
 
+/// A form as a browser posts it.
+fn form(console: &Console, path: &str, fields: &[(&str, &str)]) -> reqwest::RequestBuilder {
+    let body = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+    let kind = "application/x-www-form-urlencoded";
+    console.http().post(console.url(path)).header("content-type", kind).body(body)
+}
+
 struct Page {
     status: u16,
     location: String,
@@ -18,7 +25,7 @@ struct Page {
 
 impl<'a> Browser<'a> {
     async fn sign_in(console: &'a Console) -> Self {
-        let sent = console.http().post(console.url("/sign-in")).form(&[("key", ADMIN_KEY)]);
+        let sent = form(console, "/sign-in", &[("key", ADMIN_KEY)]);
         let answer = sent.send().await.unwrap();
         assert_eq!(answer.status(), 303);
         let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
@@ -46,7 +53,7 @@ impl<'a> Browser<'a> {
         let page = self.get(from).await.text;
         let csrf = page.split("name=\"csrf\" value=\"").nth(1).unwrap().split('"').next().unwrap();
         let fields = [fields, &[("csrf", csrf)]].concat();
-        self.send(self.console.http().post(self.console.url(path)).form(&fields)).await
+        self.send(form(self.console, path, &fields)).await
     }
 }
 
@@ -61,7 +68,7 @@ async fn only_the_admin_key_signs_in() {
             (303, &"/sign-in".parse().unwrap())
         );
     }
-    let wrong = http.post(console.url("/sign-in")).form(&[("key", "wrong")]).send().await.unwrap();
+    let wrong = form(&console, "/sign-in", &[("key", "wrong")]).send().await.unwrap();
     assert_eq!(wrong.status(), 401);
     assert!(wrong.headers().get("set-cookie").is_none());
     assert!(wrong.text().await.unwrap().contains("This is not the admin key"));
@@ -115,9 +122,9 @@ async fn a_form_from_elsewhere_is_refused() {
     let console = Console::start().await;
     let (id, _) = console.environment("e").await;
     let browser = Browser::sign_in(&console).await;
-    let path = console.url(&format!("/environments/{id}/versions"));
+    let path = format!("/environments/{id}/versions");
     let fields = [("csrf", "guessed"), ("operator", "1.0.0")];
-    let refused = browser.send(console.http().post(path).form(&fields)).await;
+    let refused = browser.send(form(&console, &path, &fields)).await;
     assert_eq!(refused.status, 403);
 }
 
