@@ -12,5 +12,7 @@ mod clusters;
 mod harness;
 #[path = "console/link.rs"]
 mod link;
+#[path = "console/pages.rs"]
+mod pages;
 #[path = "console/story.rs"]
 mod story;
