@@ -3,9 +3,25 @@
 //! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
 
 mod builtin;
+mod case;
+mod cast;
 mod compare;
+mod crypto;
+mod data;
+mod dates;
+mod defaults;
+mod dicts;
 pub(crate) mod duration;
+mod encoding;
+mod equal;
 mod include;
+mod lists;
+mod math;
+mod paths;
+mod regexes;
+mod semver;
+mod strings;
+mod urls;
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -70,6 +86,8 @@ pub(crate) enum Kind {
     String,
     /// map[string]interface {}
     Map,
+    /// time.Time
+    Time,
 }
 
 impl Kind {
@@ -82,6 +100,7 @@ impl Kind {
             Kind::Float => "float64",
             Kind::String => "string",
             Kind::Map => "map[string]interface {}",
+            Kind::Time => "time.Time",
         }
     }
 
@@ -97,16 +116,37 @@ impl Kind {
             Kind::Int => matches!(value, Value::Int(_)),
             Kind::Float => matches!(value, Value::Float(_)),
             Kind::String => matches!(value, Value::String(_)),
+            Kind::Time => matches!(value, Value::Object(object) if object.type_name() == "time.Time"),
             Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
         }
     }
 }
 
 /// All tables.
-const FAMILIES: &[&[Function]] = &[builtin::TABLE, compare::TABLE, duration::TABLE, include::TABLE];
+const FAMILIES: &[&[Function]] = &[
+    builtin::TABLE,
+    compare::TABLE,
+    strings::TABLE,
+    case::TABLE,
+    lists::TABLE,
+    dicts::TABLE,
+    math::TABLE,
+    defaults::TABLE,
+    encoding::TABLE,
+    crypto::TABLE,
+    dates::TABLE,
+    regexes::TABLE,
+    semver::TABLE,
+    urls::TABLE,
+    paths::TABLE,
+    data::TABLE,
+    duration::TABLE,
+    include::TABLE,
+];
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
-    LazyLock::new(|| FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect());
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
+    FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect()
+});
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
@@ -124,4 +164,12 @@ fn bytes(value: &Value) -> &[u8] {
 /// The text of an argument of kind String.
 fn text(value: &Value) -> Cow<'_, str> {
     String::from_utf8_lossy(bytes(value))
+}
+
+/// The number of an argument of kind Int.
+fn int(value: &Value) -> i64 {
+    match value {
+        Value::Int(i) => *i,
+        _ => 0,
+    }
 }

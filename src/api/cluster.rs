@@ -44,10 +44,10 @@ pub const MAX_SIZE: i32 = 100;
         status_replicas_path = ".status.currentNodes",
         label_selector_path = ".status.selector"
     ),
-    printcolumn(name = "Nodes", type_ = "string", json_path = ".spec.size"),
-    printcolumn(name = "Version", type_ = "string", json_path = ".spec.version"),
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"Nodes", "type":"string", "jsonPath":".spec.size"}"#,
+    printcolumn = r#"{"name":"Version", "type":"string", "jsonPath":".spec.version"}"#,
+    printcolumn = r#"{"name":"Phase", "type":"string", "jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Age", "type":"date", "jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct QdrantClusterSpec {

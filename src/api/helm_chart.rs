@@ -25,21 +25,13 @@ use super::{
     shortname = "qdranthc",
     category = "all",
     doc = "A Helm chart of a source",
-    printcolumn(name = "Chart", type_ = "string", json_path = ".spec.chart"),
-    printcolumn(name = "Version", type_ = "string", json_path = ".spec.version"),
-    printcolumn(name = "Source Kind", type_ = "string", json_path = ".spec.sourceRef.kind"),
-    printcolumn(name = "Source Name", type_ = "string", json_path = ".spec.sourceRef.name"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].status"#
-    ),
-    printcolumn(
-        name = "Status",
-        type_ = "string",
-        json_path = r#".status.conditions[?(@.type=="Ready")].message"#
-    )
+    printcolumn = r#"{"name":"Chart", "type":"string", "jsonPath":".spec.chart"}"#,
+    printcolumn = r#"{"name":"Version", "type":"string", "jsonPath":".spec.version"}"#,
+    printcolumn = r#"{"name":"Source Kind", "type":"string", "jsonPath":".spec.sourceRef.kind"}"#,
+    printcolumn = r#"{"name":"Source Name", "type":"string", "jsonPath":".spec.sourceRef.name"}"#,
+    printcolumn = r#"{"name":"Age", "type":"date", "jsonPath":".metadata.creationTimestamp"}"#,
+    printcolumn = r#"{"name":"Ready", "type":"string", "jsonPath":".status.conditions[?(@.type==\"Ready\")].status"}"#,
+    printcolumn = r#"{"name":"Status", "type":"string", "jsonPath":".status.conditions[?(@.type==\"Ready\")].message"}"#
 )]
 #[serde(rename_all = "camelCase")]
 #[schemars(extend("x-kubernetes-validations" = [{

@@ -20,9 +20,9 @@ use super::schema;
     shortname = "region",
     shortname = "regions",
     doc = "An environment of the hybrid cloud",
-    printcolumn(name = "K8s Version", type_ = "string", json_path = ".status.k8sVersion"),
-    printcolumn(name = "Phase", type_ = "string", json_path = ".status.phase"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+    printcolumn = r#"{"name":"K8s Version", "type":"string", "jsonPath":".status.k8sVersion"}"#,
+    printcolumn = r#"{"name":"Phase", "type":"string", "jsonPath":".status.phase"}"#,
+    printcolumn = r#"{"name":"Age", "type":"date", "jsonPath":".metadata.creationTimestamp"}"#
 )]
 #[serde(rename_all = "camelCase")]
 pub struct QdrantCloudRegionSpec {

@@ -75,7 +75,8 @@ fn whole(float: f64) -> Option<Number> {
     if float.fract() != 0.0 || float.abs() >= 18_446_744_073_709_551_616.0 {
         return None;
     }
-    let text = format!("{float:.0}");
+    // The shortest digits that read back, then zeros.
+    let text = format!("{float}");
     let text = if text == "-0" { "0" } else { &text };
     text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok()
 }

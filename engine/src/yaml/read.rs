@@ -41,7 +41,10 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
     options.block_nesting_limit = MAX_DEPTH;
     options.flow_nesting_limit = MAX_DEPTH;
     let parser = Parser::new_from_str_with_options(text, options);
-    let mut reader = Reader { parser, anchors: HashMap::new(), aliased: 0, depth: 0 };
+    let last_line = text.rsplit('\n').next().unwrap_or_default();
+    let unfinished_at = if last_line.trim().is_empty() { None } else { Some(text.len()) };
+    let mut reader =
+        Reader { parser, anchors: HashMap::new(), aliased: 0, depth: 0, unfinished_at };
     reader.document()
 }
 
@@ -50,6 +53,8 @@ struct Reader<'a> {
     anchors: HashMap<usize, Anchor>,
     aliased: usize,
     depth: usize,
+    /// The length of a text whose last line has no end.
+    unfinished_at: Option<usize>,
 }
 
 struct Anchor {
@@ -73,13 +78,16 @@ impl From<Value> for Node {
 }
 
 impl Reader<'_> {
-    fn next(&mut self) -> Result<(Event<'_>, usize), YamlError> {
+    fn next(&mut self) -> Result<(Owned, usize), YamlError> {
         match self.parser.next_event() {
-            Some(Ok((event, span))) => Ok((event, line(&span))),
+            Some(Ok((event, span))) => {
+                let unfinished = self.unfinished_at == span.byte_range().map(|range| range.end);
+                Ok((into_owned(event, unfinished), line(&span)))
+            }
             Some(Err(error)) => {
                 Err(YamlError { line: error.marker().line(), message: error.info() })
             }
-            None => Ok((Event::StreamEnd, 0)),
+            None => Ok((Owned::End, 0)),
         }
     }
 
@@ -87,13 +95,12 @@ impl Reader<'_> {
         loop {
             let (event, line) = self.next()?;
             match event {
-                Event::StreamStart | Event::DocumentStart(..) => {}
-                Event::StreamEnd | Event::DocumentEnd => return Ok(Value::Null),
+                Owned::Start => {}
+                Owned::End => return Ok(Value::Null),
                 event => {
-                    let event = into_owned(event);
                     let value = self.node(event, line)?.printable(line)?;
-                    // The rest of the document must be sound as well.
-                    while !matches!(self.next()?.0, Event::DocumentEnd | Event::StreamEnd) {}
+                    // What follows must at least begin soundly; further documents are not read.
+                    self.next()?;
                     return Ok(value);
                 }
             }
@@ -118,7 +125,9 @@ impl Reader<'_> {
                 self.depth -= 1;
                 (anchor, value.into(), size)
             }
-            Owned::Other => return Err(error(line, "expected a value")),
+            Owned::Start | Owned::End | Owned::SequenceEnd | Owned::MappingEnd => {
+                return Err(error(line, "expected a value"));
+            }
         };
         if anchor != 0 {
             self.anchors.insert(anchor, Anchor { node: node.clone(), size });
@@ -148,14 +157,12 @@ impl Reader<'_> {
 
     fn sequence(&mut self) -> Result<(Value, usize), YamlError> {
         let mut items = Vec::new();
-        let before = self.aliased;
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if matches!(event, Event::SequenceEnd) {
-                return Ok((Value::Array(items), size + self.aliased - before));
+            if let Owned::SequenceEnd = event {
+                return Ok((Value::Array(items), size));
             }
-            let event = into_owned(event);
             let node = self.node(event, line)?;
             size += nodes(&node.value);
             items.push(node.printable(line)?);
@@ -167,13 +174,11 @@ impl Reader<'_> {
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if matches!(event, Event::MappingEnd) {
+            if let Owned::MappingEnd = event {
                 return Ok((Value::Object(map), size));
             }
-            let event = into_owned(event);
             let key = self.node(event, line)?;
             let (event, value_line) = self.next()?;
-            let event = into_owned(event);
             let value = self.node(event, value_line)?.printable(value_line)?;
             size += 1 + nodes(&value);
             if key.merge {
@@ -270,9 +275,12 @@ fn scalar(
                 }
             }
         }
+        Some("merge") if text == "<<" => {
+            return Ok(Node { value: text.into(), merge: true, unprintable: None });
+        }
         Some(_) => return Ok(as_text()),
     };
-    let merge = resolved == Resolved::Merge;
+    let merge = text == "<<" && style == ScalarStyle::Plain && tag.is_none();
     let unprintable = match resolved {
         Resolved::Float(float) if !float.is_finite() => Some(float),
         _ => None,
@@ -287,18 +295,30 @@ enum Owned {
     Scalar(String, ScalarStyle, usize, Option<String>),
     Sequence(usize),
     Mapping(usize),
-    Other,
+    SequenceEnd,
+    MappingEnd,
+    Start,
+    End,
 }
 
-fn into_owned(event: Event<'_>) -> Owned {
+/// `unfinished`: the event ends where the text does, in a line without an end.
+fn into_owned(event: Event<'_>, unfinished: bool) -> Owned {
     match event {
         Event::Alias(id) => Owned::Alias(id),
         Event::Scalar(text, style, anchor, tag) => {
-            Owned::Scalar(text.into_owned(), style, anchor, tag.map(|t| tag_name(&t)))
+            let mut text = text.into_owned();
+            // YAML 1.2 gives a block scalar a line end that is not there, go-yaml does not.
+            if unfinished && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
+            }
+            Owned::Scalar(text, style, anchor, tag.map(|t| tag_name(&t)))
         }
         Event::SequenceStart(_, anchor, _) => Owned::Sequence(anchor),
         Event::MappingStart(_, anchor, _) => Owned::Mapping(anchor),
-        _ => Owned::Other,
+        Event::SequenceEnd => Owned::SequenceEnd,
+        Event::MappingEnd => Owned::MappingEnd,
+        Event::StreamEnd | Event::DocumentEnd => Owned::End,
+        _ => Owned::Start,
     }
 }
 
@@ -339,6 +359,8 @@ mod tests {
         assert_eq!(read(""), Value::Null);
         assert_eq!(read("a: 1\n---\nb: 2\n"), json!({"a": 1}));
         assert_eq!(read("a: 1\na: 2\n"), json!({"a": 2}));
+        assert_eq!(read("a: |\n  x"), json!({"a": "x"}));
+        assert_eq!(read("a: |\n  x\n"), json!({"a": "x\n"}));
         assert_eq!(read("a: !!binary aGk=\n"), json!({"a": "hi"}));
     }
 

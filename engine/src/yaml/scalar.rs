@@ -14,7 +14,6 @@ pub(super) enum Resolved {
     /// May be infinite or not a number.
     Float(f64),
     Timestamp,
-    Merge,
     Text,
 }
 
@@ -33,7 +32,6 @@ pub(super) fn resolve(text: &str, timestamps: bool) -> Resolved {
             return Resolved::Float(f64::INFINITY);
         }
         "-.inf" | "-.Inf" | "-.INF" => return Resolved::Float(f64::NEG_INFINITY),
-        "<<" => return Resolved::Merge,
         _ => {}
     }
     match text.as_bytes().first() {
@@ -148,7 +146,7 @@ impl Resolved {
             Self::Bool(value) => Value::Bool(value),
             Self::Int(number) => Value::Number(number),
             Self::Float(value) => Value::Number(Number::from_f64(value)?),
-            Self::Timestamp | Self::Merge | Self::Text => Value::String(text.to_owned()),
+            Self::Timestamp | Self::Text => Value::String(text.to_owned()),
         })
     }
 }

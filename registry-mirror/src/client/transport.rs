@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use futures::{FutureExt as _, TryStreamExt as _, future::BoxFuture};
+use futures::TryStreamExt as _;
 use reqwest::{Method, Response, StatusCode, Url, header};
 
 use super::{
@@ -55,12 +55,14 @@ impl Transport {
     /// The digest that a registry tells for a manifest; `None` if it tells none or does not
     /// answer HEAD as it would GET.
     pub(super) async fn head(&self, request: Request<'_>) -> Result<Option<Digest>, Error> {
-        let sent = self.retrying(|| self.send(Method::HEAD, request).boxed()).await;
-        match sent {
-            Ok(response) => Ok(told_digest(&response)),
-            Err(Error::NotFound { .. }) => Ok(None),
-            Err(Error::Server { status: 400..500, .. }) => Ok(None),
-            Err(error) => Err(error),
+        let mut number = 1;
+        loop {
+            match self.send(Method::HEAD, request).await {
+                Ok(response) => return Ok(told_digest(&response)),
+                Err(Error::NotFound { .. }) => return Ok(None),
+                Err(Error::Server { status: 400..500, .. }) => return Ok(None),
+                Err(error) => self.pause(&mut number, error).await?,
+            }
         }
     }
 
@@ -71,7 +73,13 @@ impl Transport {
         what: &'static str,
         expected: Expected<'_>,
     ) -> Result<(Checked, Option<String>), Error> {
-        self.retrying(|| self.get_once(request, what, expected).boxed()).await
+        let mut number = 1;
+        loop {
+            match self.get_once(request, what, expected).await {
+                Ok(done) => return Ok(done),
+                Err(error) => self.pause(&mut number, error).await?,
+            }
+        }
     }
 
     async fn get_once(
@@ -85,32 +93,26 @@ impl Transport {
         let told = told_digest(&response);
         // A registry that tells another digest than it sends has broken bytes.
         let digest = expected.digest.or(told.as_ref());
-        let body = self.body(response, request.reference, what, Expected { digest, ..expected });
-        Ok((body.await?, next))
+        let expected = Expected { digest, ..expected };
+        let body = self.body(response, request.reference, what, expected).await?;
+        Ok((body, next))
     }
 
-    /// The attempts are boxed: of an async closure the compiler cannot prove that it is Send.
-    async fn retrying<'a, T>(
-        &self,
-        mut attempt: impl FnMut() -> BoxFuture<'a, Result<T, Error>>,
-    ) -> Result<T, Error> {
-        let mut number = 1;
-        loop {
-            let error = match attempt().await {
-                Err(error) if error.is_transient() => error,
-                done => return done,
-            };
-            let spread = retry::spread();
-            match retry::wait(number, error.retry_after(), &self.limits, spread) {
-                Some(wait) => {
-                    let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                    tracing::debug!(%error, attempt = number, wait_ms, "trying the registry again");
-                    tokio::time::sleep(wait).await;
-                }
-                None => return Err(error),
-            }
-            number += 1;
+    /// Waits before the next attempt, or gives the error back if there is to be none.
+    /// (A function that takes the attempt as an async closure would make futures that cannot be spawned.)
+    async fn pause(&self, number: &mut u32, error: Error) -> Result<(), Error> {
+        if !error.is_transient() {
+            return Err(error);
         }
+        let Some(wait) = retry::wait(*number, error.retry_after(), &self.limits, retry::spread())
+        else {
+            return Err(error);
+        };
+        let wait_ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(%error, attempt = *number, wait_ms, "trying the registry again");
+        tokio::time::sleep(wait).await;
+        *number += 1;
+        Ok(())
     }
 
     /// One request, signed in if the registry asks for it. The answer is a success.

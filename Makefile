@@ -1,0 +1,42 @@
+# The few commands of everyday work. The long ones are scripts in dev/.
+
+.DEFAULT_GOAL := help
+.PHONY: help build test demo demo-down fmt lint crds tools install install-test
+
+help: ## Show this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+build: ## Build everything (debug, static)
+	cargo build --workspace --bins
+
+test: install-test tools ## Run every check and test, with real clusters (root)
+	dev/test
+
+demo: install tools ## Vendor, customer, Console and an upgrade from end to end (root); KUBECONFIG=… REGISTRY=… uses yours
+	dev/demo up
+
+demo-down: ## Remove all that the demo made
+	dev/demo down
+
+fmt: ## Format the sources
+	cargo fmt --all
+	gofmt -w dev/tools/*/*.go
+
+lint: ## Check the formatting, clippy, dependencies and scripts
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- --deny warnings
+	if command -v cargo-deny >/dev/null; then cargo deny --log-level error check; fi
+	cargo run --quiet --bin pinnace -- crds --charts charts --check
+	dev/lint-scripts
+
+crds: ## Write crds/ and the charts' copies from the Rust types
+	cargo run --quiet --bin pinnace -- crds --charts charts
+
+tools: ## Build the pinned Go tools of the test bed, if they have changed
+	dev/build-tools
+
+install: ## Install the Debian packages that are missing
+	dev/install
+
+install-test:
+	dev/install test

@@ -1,0 +1,193 @@
+//! Sprig: dates, in the layouts of Go. The zone of the machine is taken to be UTC.
+
+mod layout;
+
+use std::any::Any;
+
+use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
+
+use super::{Call, Function, Kind, Returned, duration, text};
+use crate::template::{Object, Value};
+
+use Kind::{Any as Whatever, String as S};
+
+pub(super) const TABLE: &[Function] = &[
+    Function::new("now", &[], |c, _| Ok(time(c.run.environment.now.fixed_offset()))),
+    Function::new("ago", &[Whatever], |c, a| {
+        let age = c.run.environment.now.fixed_offset() - moment(c, &a[0]);
+        let nanoseconds = age.num_nanoseconds().unwrap_or(i64::MAX);
+        Ok(duration::text(duration::round(nanoseconds, 1_000_000_000)).into())
+    }),
+    Function::new("date", &[S, Whatever], |c, a| Ok(format(c, &a[0], &a[1], "Local"))),
+    Function::new("dateInZone", &[S, Whatever, S], in_zone),
+    Function::new("date_in_zone", &[S, Whatever, S], in_zone),
+    Function::new("htmlDate", &[Whatever], |c, a| Ok(format(c, &"2006-01-02".into(), &a[0], ""))),
+    Function::new("htmlDateInZone", &[Whatever, S], |c, a| {
+        Ok(format(c, &"2006-01-02".into(), &a[0], &text(&a[1])))
+    }),
+    Function::new("dateModify", &[S, Kind::Time], |_, a| modify(a).or_else(|_| Ok(a[1].clone()))),
+    Function::new("date_modify", &[S, Kind::Time], |_, a| modify(a).or_else(|_| Ok(a[1].clone()))),
+    Function::new("mustDateModify", &[S, Kind::Time], |_, a| modify(a)),
+    Function::new("must_date_modify", &[S, Kind::Time], |_, a| modify(a)),
+    Function::new("toDate", &[S, S], |_, a| {
+        Ok(time(layout::parse(&text(&a[0]), &text(&a[1])).unwrap_or_else(|_| zero())))
+    }),
+    Function::new("mustToDate", &[S, S], |_, a| {
+        Ok(time(layout::parse(&text(&a[0]), &text(&a[1]))?))
+    }),
+    Function::new("unixEpoch", &[Kind::Time], |_, a| {
+        Ok(as_time(&a[0]).unwrap_or_else(zero).timestamp().to_string().into())
+    }),
+    Function::new("duration", &[Whatever], |_, a| {
+        let seconds: i64 = match &a[0] {
+            Value::String(s) => s.text().parse().unwrap_or(0),
+            Value::Int64(i) => *i,
+            _ => 0,
+        };
+        Ok(duration::text(seconds.wrapping_mul(1_000_000_000)).into())
+    }),
+    Function::new("durationRound", &[Whatever], |c, a| {
+        let nanoseconds = match &a[0] {
+            Value::String(s) => duration::parse(&s.text()).unwrap_or(0),
+            Value::Int64(i) => *i,
+            other => match as_time(other) {
+                Some(t) => (c.run.environment.now.fixed_offset() - t)
+                    .num_nanoseconds()
+                    .unwrap_or(i64::MAX),
+                None => 0,
+            },
+        };
+        Ok(coarse(nanoseconds.unsigned_abs()).into())
+    }),
+];
+
+/// The largest unit only: `3d`.
+fn coarse(nanoseconds: u64) -> String {
+    const HOUR: u64 = 3600 * 1_000_000_000;
+    let units = [
+        (HOUR * 24 * 365, "y"),
+        (HOUR * 24 * 30, "mo"),
+        (HOUR * 24, "d"),
+        (HOUR, "h"),
+        (HOUR / 60, "m"),
+        (HOUR / 3600, "s"),
+    ];
+    match units.iter().find(|(unit, _)| nanoseconds > *unit) {
+        Some((unit, name)) => format!("{}{name}", nanoseconds / unit),
+        None => "0s".into(),
+    }
+}
+
+type Moment = DateTime<FixedOffset>;
+
+/// Go's time.Time.
+pub(super) struct Time(Moment);
+
+fn time(moment: Moment) -> Value {
+    Value::object(Time(moment))
+}
+
+/// Year 1, Go's zero time.
+fn zero() -> Moment {
+    Utc.with_ymd_and_hms(1, 1, 1, 0, 0, 0).single().unwrap_or_default().fixed_offset()
+}
+
+fn as_time(value: &Value) -> Option<Moment> {
+    match value {
+        Value::Object(object) => object.as_any().downcast_ref::<Time>().map(|t| t.0),
+        _ => None,
+    }
+}
+
+/// A time or seconds since 1970; anything else is now.
+fn moment(c: &Call<'_>, value: &Value) -> Moment {
+    let seconds = match value {
+        Value::Int(i) | Value::Int64(i) => Some(*i),
+        _ => None,
+    };
+    seconds
+        .and_then(|s| DateTime::from_timestamp(s, 0))
+        .map(|t| t.fixed_offset())
+        .or_else(|| as_time(value))
+        .unwrap_or_else(|| c.run.environment.now.fixed_offset())
+}
+
+fn in_zone(c: &Call<'_>, a: &[Value]) -> Returned {
+    Ok(format(c, &a[0], &a[1], &text(&a[2])))
+}
+
+/// All zones are UTC here: the engine carries no zone database, and Sprig falls back to UTC itself.
+fn format(c: &Call<'_>, layout: &Value, date: &Value, _zone: &str) -> Value {
+    let utc = moment(c, date).with_timezone(&Utc).fixed_offset();
+    layout::format(&text(layout), &utc, "UTC").into()
+}
+
+fn modify(a: &[Value]) -> Returned {
+    let by = duration::parse(&text(&a[0]))?;
+    let moment = as_time(&a[1]).unwrap_or_else(zero);
+    let moved = moment.checked_add_signed(chrono::Duration::nanoseconds(by));
+    moved.map(time).ok_or_else(|| "the date is out of range".into())
+}
+
+impl Object for Time {
+    fn type_name(&self) -> &str {
+        "time.Time"
+    }
+
+    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let t = &self.0;
+        Some(Ok(match (name, arguments) {
+            ("Unix", []) => Value::Int64(t.timestamp()),
+            ("UnixMilli", []) => Value::Int64(t.timestamp_millis()),
+            ("UnixNano", []) => Value::Int64(t.timestamp_nanos_opt().unwrap_or(0)),
+            ("Year", []) => Value::Int(t.year().into()),
+            ("Day", []) => Value::Int(t.day().into()),
+            ("Hour", []) => Value::Int(t.hour().into()),
+            ("Minute", []) => Value::Int(t.minute().into()),
+            ("Second", []) => Value::Int(t.second().into()),
+            ("Nanosecond", []) => Value::Int(t.nanosecond().into()),
+            ("YearDay", []) => Value::Int(t.ordinal().into()),
+            ("IsZero", []) => Value::Bool(*t == zero()),
+            ("UTC", []) => time(t.with_timezone(&Utc).fixed_offset()),
+            ("String", []) => self.text().unwrap_or_default().into(),
+            ("Format", [Value::String(layout)]) => {
+                layout::format(&layout.text(), t, layout::zone_name(t)).into()
+            }
+            ("AddDate", [Value::Int(years), Value::Int(months), Value::Int(days)]) => {
+                return Some(add_date(t, *years, *months, *days).map(time));
+            }
+            _ => return None,
+        }))
+    }
+
+    fn text(&self) -> Option<String> {
+        let layout = "2006-01-02 15:04:05.999999999 -0700 MST";
+        Some(layout::format(layout, &self.0, layout::zone_name(&self.0)))
+    }
+
+    fn json(&self) -> serde_json::Value {
+        layout::format("2006-01-02T15:04:05.999999999Z07:00", &self.0, "").into()
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
+}
+
+/// Time.AddDate: the 31st of a shorter month runs over into the next.
+fn add_date(t: &Moment, years: i64, months: i64, days: i64) -> Result<Moment, String> {
+    let wrong = || "the date is out of range".to_owned();
+    let month0 = i64::from(t.month0()).checked_add(months).ok_or_else(wrong)?;
+    let year = i64::from(t.year())
+        .checked_add(years)
+        .and_then(|y| y.checked_add(month0.div_euclid(12)))
+        .and_then(|y| i32::try_from(y).ok())
+        .ok_or_else(wrong)?;
+    let first = t
+        .with_day(1)
+        .and_then(|t| t.with_month0(month0.rem_euclid(12) as u32))
+        .and_then(|t| t.with_year(year))
+        .ok_or_else(wrong)?;
+    let shift = i64::from(t.day0()).checked_add(days).ok_or_else(wrong)?;
+    first.checked_add_signed(chrono::Duration::try_days(shift).ok_or_else(wrong)?).ok_or_else(wrong)
+}

@@ -1,0 +1,46 @@
+//! reflect.DeepEqual: types count, so 1 as an int is not 1 as a float64.
+
+use crate::template::Value;
+
+pub(super) fn deep_equal(a: &Value, b: &Value) -> bool {
+    at_depth(a, b, 0)
+}
+
+fn at_depth(a: &Value, b: &Value, depth: usize) -> bool {
+    if depth > 1000 {
+        return false;
+    }
+    match (a, b) {
+        (Value::Nil, Value::Nil) => true,
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Int(a), Value::Int(b))
+        | (Value::Int64(a), Value::Int64(b))
+        | (Value::Duration(a), Value::Duration(b)) => a == b,
+        (Value::Uint64(a), Value::Uint64(b)) => a == b,
+        (Value::Uint8(a), Value::Uint8(b)) => a == b,
+        (Value::Float(a), Value::Float(b)) => a == b,
+        (Value::String(a), Value::String(b)) | (Value::Bytes(a), Value::Bytes(b)) => a == b,
+        (Value::List(a), Value::List(b)) => {
+            a.kind() == b.kind()
+                && a.is_nil() == b.is_nil()
+                && a.len() == b.len()
+                && a.iter().zip(b.iter()).all(|(a, b)| at_depth(a, b, depth + 1))
+        }
+        (Value::Map(a), Value::Map(b)) => {
+            if a.is(b) {
+                return true;
+            }
+            let (left, right) = (a.entries(), b.entries());
+            a.kind() == b.kind()
+                && left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right.iter())
+                    .all(|((ka, a), (kb, b))| ka == kb && at_depth(a, b, depth + 1))
+        }
+        (Value::Object(a), Value::Object(b)) => {
+            a.type_name() == b.type_name() && a.text() == b.text()
+        }
+        _ => false,
+    }
+}

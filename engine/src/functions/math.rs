@@ -1,0 +1,147 @@
+//! Sprig: numbers.
+
+use super::cast::{to_float64, to_int64};
+use super::{Call, Function, Kind, Returned, int};
+use crate::template::printf::{self, float::format_float};
+use crate::template::{List, ListType, Value};
+
+use Kind::{Any, Float, Int, String as S};
+
+pub(super) const TABLE: &[Function] = &[
+    Function::new("int64", &[Any], |_, a| Ok(Value::Int64(to_int64(&a[0])))),
+    Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(&a[0])))),
+    Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
+    Function::new("atoi", &[S], |_, a| {
+        Ok(Value::Int(super::text(&a[0]).parse().unwrap_or(0)))
+    }),
+    Function::new("toDecimal", &[Any], |_, a| {
+        let text = printf::print(&a[..1]);
+        let text = String::from_utf8_lossy(&text);
+        Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
+    }),
+    Function::new("add1", &[Any], |_, a| Ok(Value::Int64(to_int64(&a[0]).wrapping_add(1)))),
+    Function::variadic("add", &[], Any, |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).fold(0, i64::wrapping_add)))
+    }),
+    Function::new("sub", &[Any, Any], |_, a| {
+        Ok(Value::Int64(to_int64(&a[0]).wrapping_sub(to_int64(&a[1]))))
+    }),
+    Function::new("div", &[Any, Any], |_, a| divide(a, i64::wrapping_div)),
+    Function::new("mod", &[Any, Any], |_, a| divide(a, i64::wrapping_rem)),
+    Function::variadic("mul", &[Any], Any, |_, a| {
+        Ok(Value::Int64(a.iter().map(to_int64).fold(1, i64::wrapping_mul)))
+    }),
+    Function::new("add1f", &[Any], |_, a| decimal(&a[0], &[Value::Int(1)], |x, y| x + y)),
+    Function::variadic("addf", &[], Any, |_, a| decimal(&Value::Int(0), a, |x, y| x + y)),
+    Function::variadic("subf", &[Any], Any, |_, a| decimal(&a[0], &a[1..], |x, y| x - y)),
+    Function::variadic("divf", &[Any], Any, |_, a| {
+        if a[1..].iter().any(|v| to_float64(v) == 0.0) {
+            return Err("decimal division by 0".into());
+        }
+        decimal(&a[0], &a[1..], |x, y| x / y)
+    }),
+    Function::variadic("mulf", &[Any], Any, |_, a| decimal(&a[0], &a[1..], |x, y| x * y)),
+    Function::variadic("max", &[Any], Any, |_, a| extreme(a, i64::max)),
+    Function::variadic("biggest", &[Any], Any, |_, a| extreme(a, i64::max)),
+    Function::variadic("min", &[Any], Any, |_, a| extreme(a, i64::min)),
+    Function::variadic("maxf", &[Any], Any, |_, a| extreme_float(a, f64::max)),
+    Function::variadic("minf", &[Any], Any, |_, a| extreme_float(a, f64::min)),
+    Function::new("ceil", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).ceil()))),
+    Function::new("floor", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).floor()))),
+    Function::variadic("round", &[Any, Int], Float, round),
+    Function::new("until", &[Int], |c, a| {
+        let count = int(&a[0]);
+        numbers(c, 0, count, if count < 0 { -1 } else { 1 })
+    }),
+    Function::new("untilStep", &[Int, Int, Int], |c, a| {
+        numbers(c, int(&a[0]), int(&a[1]), int(&a[2]))
+    }),
+    Function::variadic("seq", &[], Int, seq),
+    Function::new("randInt", &[Int, Int], |c, a| {
+        let (low, high) = (int(&a[0]), int(&a[1]));
+        let width = high.wrapping_sub(low);
+        if width <= 0 {
+            return Err("invalid argument to Intn".into());
+        }
+        let mut random = [0; 8];
+        (c.run.environment.random)(&mut random);
+        Ok(Value::Int(low + (u64::from_le_bytes(random) % width as u64) as i64))
+    }),
+];
+
+fn divide(a: &[Value], operate: fn(i64, i64) -> i64) -> Returned {
+    match to_int64(&a[1]) {
+        0 => Err("runtime error: integer divide by zero".into()),
+        by => Ok(Value::Int64(operate(to_int64(&a[0]), by))),
+    }
+}
+
+fn extreme(a: &[Value], pick: fn(i64, i64) -> i64) -> Returned {
+    Ok(Value::Int64(a.iter().map(to_int64).reduce(pick).unwrap_or(0)))
+}
+
+fn extreme_float(a: &[Value], pick: fn(f64, f64) -> f64) -> Returned {
+    let values: Vec<f64> = a.iter().map(to_float64).collect();
+    if values.iter().any(|v| v.is_nan()) {
+        return Ok(Value::Float(f64::NAN));
+    }
+    Ok(Value::Float(values.into_iter().reduce(pick).unwrap_or(0.0)))
+}
+
+/// Sprig computes with decimals, so that 0.1 + 0.2 is 0.3: the nearest float64 of 16 significant digits.
+fn decimal(first: &Value, others: &[Value], operate: fn(f64, f64) -> f64) -> Returned {
+    let mut result = to_float64(first);
+    for other in others {
+        let raw = operate(result, to_float64(other));
+        result = format_float(raw, 'e', 14).parse().unwrap_or(raw);
+    }
+    Ok(Value::Float(result))
+}
+
+fn round(_: &Call<'_>, a: &[Value]) -> Returned {
+    let threshold = match a.get(2) {
+        Some(Value::Float(f)) => *f,
+        _ => 0.5,
+    };
+    let power = 10f64.powf(int(&a[1]) as f64);
+    let digits = power * to_float64(&a[0]);
+    let rounded = if digits.fract() >= threshold { digits.ceil() } else { digits.floor() };
+    Ok(Value::Float(rounded / power))
+}
+
+fn sequence(c: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, String> {
+    let mut out = Vec::new();
+    let runs = |at: i64| if step < 0 { at > stop } else { step > 0 && at < stop };
+    let mut at = start;
+    while runs(at) {
+        c.run.spend(1)?;
+        out.push(at);
+        match at.checked_add(step) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    Ok(out)
+}
+
+fn numbers(c: &Call<'_>, start: i64, stop: i64, step: i64) -> Returned {
+    let items = sequence(c, start, stop, step)?.into_iter().map(Value::Int).collect();
+    Ok(Value::List(List::new(ListType::Int, items)))
+}
+
+fn seq(c: &Call<'_>, a: &[Value]) -> Returned {
+    let a: Vec<i64> = a.iter().map(int).collect();
+    let (start, step, end) = match a[..] {
+        [end] => (1, if end < 1 { -1 } else { 1 }, end),
+        [start, end] => (start, if end < start { -1 } else { 1 }, end),
+        [start, step, end] if end < start && step > 0 => {
+            return Ok("".into());
+        }
+        [start, step, end] => (start, step, end),
+        _ => return Ok("".into()),
+    };
+    let stop = end.saturating_add(if end < start { -1 } else { 1 });
+    let items: Vec<String> =
+        sequence(c, start, stop, step)?.iter().map(ToString::to_string).collect();
+    Ok(items.join(" ").into())
+}

@@ -1,0 +1,266 @@
+//! The agent as a process: starts the parts in order, and ends them in order.
+
+use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use k8s_openapi::jiff::Timestamp;
+use kube::Client;
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    FIELD_MANAGER,
+    accepted::Store,
+    chain,
+    config::{self, AccessKeyFile, Config},
+    enforce::{Enforcer, Failures},
+    link::{
+        Link, Offer, Ports, State, Status,
+        connect::{self, Connector},
+        ring::Ring,
+        session::Identity,
+    },
+    report::Reporter,
+    telemetry as bulk,
+    world::World,
+};
+use crate::{
+    cluster::{
+        events::Events,
+        lease::{self, Lease},
+    },
+    model::desired::Desired,
+    proto::pinnace::agent::v1::Applied,
+    telemetry::{
+        admin::{self, Admin, Check, Health},
+        logs,
+        metrics::Metrics,
+        shutdown,
+    },
+};
+
+/// The Lease of the one agent that acts.
+const LEASE: &str = "qdrant-cloud-agent";
+/// How often the Kubernetes API is asked whether it answers.
+const PROBE: Duration = Duration::from_secs(10);
+/// What could not be read at the start is tried again after this time.
+const RETRY: Duration = Duration::from_secs(2);
+/// The parts have this long to end, and the Lease as long to be released.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// What the process is told by its command line and environment.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub config: PathBuf,
+    pub access_key: PathBuf,
+    pub cache_dir: PathBuf,
+    pub admin_address: SocketAddr,
+    pub namespace: String,
+    /// The pod's name.
+    pub identity: String,
+    pub version: String,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    Config(#[from] config::Error),
+    #[error(transparent)]
+    Connect(#[from] connect::Error),
+    #[error(transparent)]
+    Logs(#[from] logs::Error),
+    #[error(transparent)]
+    Admin(#[from] admin::Error),
+    #[error("cannot listen for signals")]
+    Signals(#[source] io::Error),
+    #[error("cannot find the Kubernetes API: run the agent in a pod, or set KUBECONFIG")]
+    Kubernetes(#[source] kube::Error),
+    #[error("another agent took the Lease {LEASE}; this one ends, so that only one acts")]
+    LeaseLost,
+    #[error("a part of the agent ended unexpectedly")]
+    Ended,
+}
+
+/// Runs until a signal. After a signal it takes less than five seconds.
+pub async fn run(settings: Settings) -> Result<(), Error> {
+    let config = Config::load(&settings.config)?;
+    logs::set_level(&config.log_level)?;
+    for key in &config.unknown {
+        tracing::warn!("this version does not know {key} in its configuration");
+    }
+    let ca = config.ca_certificates.as_deref();
+    let connector = Connector::new(config.console.clone(), ca, &config.proxy)?;
+    let shutdown = shutdown::signal().map_err(Error::Signals)?;
+    let health = Health::new();
+    let metrics = Metrics::new("agent", &settings.version);
+    let admin = Admin::bind(settings.admin_address)?;
+    let mut serving = JoinSet::new();
+    let client = Client::try_default().await.map_err(Error::Kubernetes)?;
+    serving.spawn(probe(client.clone(), health.register("kubernetes")));
+    let admin_metrics = metrics.clone();
+    let admin_end = shutdown.clone();
+    serving.spawn(async move {
+        if let Err(error) = admin.serve(health, admin_metrics, admin_end).await {
+            tracing::error!("{}", chain(&error));
+        }
+    });
+
+    let lease = lease::Settings::new(&settings.namespace, LEASE, &settings.identity);
+    let Some(lease) = Lease::acquire(client.clone(), lease, &shutdown).await else {
+        return Ok(());
+    };
+    let result = lead(settings, config, connector, client, &metrics, &shutdown, lease.lost()).await;
+    if timeout(GRACE, lease.release()).await.is_err() {
+        tracing::warn!("the Lease {LEASE} was not released in time; it ends by itself");
+    }
+    result
+}
+
+/// Ready as soon as the Kubernetes API answers: leading is not asked for, or a rolling update would
+/// wait for the agent that it replaces.
+async fn probe(client: Client, check: Check) {
+    loop {
+        match timeout(PROBE, client.apiserver_version()).await {
+            Ok(Ok(_)) => check.ready(),
+            Ok(Err(error)) => check.not_ready(chain(&error)),
+            Err(_) => check.not_ready("the Kubernetes API does not answer"),
+        }
+        sleep(PROBE).await;
+    }
+}
+
+/// Everything that only one agent may do.
+async fn lead(
+    settings: Settings,
+    config: Config,
+    connector: Connector,
+    client: Client,
+    metrics: &Metrics,
+    shutdown: &CancellationToken,
+    lost: CancellationToken,
+) -> Result<(), Error> {
+    let stop = shutdown.child_token();
+    let store = Store::new(client.clone(), &settings.namespace);
+    let identity = Identity {
+        environment: config.environment.clone(),
+        boot_id: uuid::Uuid::new_v4().to_string(),
+        agent_version: settings.version.clone(),
+        console_key: config.console_key,
+    };
+    let kept = tokio::select! {
+        kept = load(&store, &identity) => kept,
+        () = shutdown.cancelled() => return Ok(()),
+        () = lost.cancelled() => return Err(Error::LeaseLost),
+    };
+    let applied = kept.as_ref().map(|(applied, _)| applied.clone());
+    let (desired_sender, desired) = watch::channel(kept.map(|(_, desired)| desired));
+    let (failures_sender, failures) = watch::channel(Failures::new());
+    let (status_sender, link_status) = watch::channel(Status::default());
+    let (observed_sender, observed) = watch::channel(None);
+    let (offers_sender, offers) = mpsc::channel(1);
+    let ring = Arc::new(Ring::default());
+
+    // Dropping this set ends every part at its next wait.
+    let mut parts = JoinSet::new();
+    let world = World::watch(&client, &settings.namespace, &config.environment, &mut parts);
+    let enforcer = Enforcer {
+        client: client.clone(),
+        namespace: settings.namespace.clone(),
+        world: world.clone(),
+        events: Events::new(client.clone(), FIELD_MANAGER, &settings.identity),
+        desired: desired.clone(),
+        failures: failures_sender,
+    };
+    let reporter = Reporter {
+        client: client.clone(),
+        namespace: settings.namespace.clone(),
+        environment: config.environment.clone(),
+        world: world.clone(),
+        desired,
+        failures,
+        link: link_status.clone(),
+        observed: observed_sender,
+    };
+    let ports =
+        Ports { offers: offers_sender, observed, telemetry: ring.clone(), status: status_sender };
+    let link = Link { connector, identity, access_key: AccessKeyFile::new(settings.access_key) };
+    bulk::start(&client, &settings.namespace, &world, &ring, &mut parts);
+    parts.spawn(enforcer.run());
+    parts.spawn(reporter.run());
+    parts.spawn(measure(metrics.clone(), link_status, desired_sender.subscribe()));
+    parts.spawn(keep(store, offers, desired_sender));
+    parts.spawn(link.run(applied, ports, stop.clone()));
+
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        () = lost.cancelled() => Err(Error::LeaseLost),
+        // No part ends by itself.
+        _ = parts.join_next() => if shutdown.is_cancelled() { Ok(()) } else { Err(Error::Ended) },
+    }
+}
+
+/// The state that was kept in an earlier life. One that cannot be used is as good as none.
+async fn load(store: &Store, identity: &Identity) -> Option<(Applied, Arc<Desired>)> {
+    loop {
+        match store.load(&identity.console_key, &identity.environment).await {
+            Ok(kept) => {
+                return kept.map(|(signed, desired)| {
+                    let (generation, digest) = (desired.generation, signed.digest().to_string());
+                    tracing::info!(generation, digest, "going on with the last accepted state");
+                    (Applied { generation, digest }, Arc::new(desired))
+                });
+            }
+            // Without an answer nobody knows what was accepted: an older state could slip in.
+            Err(error @ super::accepted::Error::Read(_)) => {
+                tracing::warn!("{}", chain(&error));
+                sleep(RETRY).await;
+            }
+            Err(error) => {
+                tracing::error!("{}", chain(&error));
+                return None;
+            }
+        }
+    }
+}
+
+/// Keeps what the link offers, then lets it take effect.
+async fn keep(
+    store: Store,
+    mut offers: mpsc::Receiver<Offer>,
+    desired: watch::Sender<Option<Arc<Desired>>>,
+) {
+    while let Some(offer) = offers.recv().await {
+        let result = store.save(&offer.signed).await.map_err(|error| chain(&error));
+        if result.is_ok() {
+            desired.send_replace(Some(Arc::new(offer.desired)));
+        }
+        // A link that no longer waits has lost its connection and will be offered the state again.
+        let _ = offer.kept.send(result);
+    }
+}
+
+/// Numbers for people who watch the agent itself.
+async fn measure(
+    metrics: Metrics,
+    mut link: watch::Receiver<Status>,
+    mut desired: watch::Receiver<Option<Arc<Desired>>>,
+) {
+    let connected = metrics.gauge("agent_console_connected", "1 while the Console is connected");
+    let generation = metrics.gauge("agent_desired_generation", "Generation of the accepted state");
+    let since =
+        metrics.gauge("agent_leader_since_seconds", "Unix time when this agent began to lead");
+    since.set(Timestamp::now().as_second());
+    loop {
+        connected.set(i64::from(link.borrow_and_update().state == State::Connected));
+        let accepted = desired.borrow_and_update().as_ref().map_or(0, |desired| desired.generation);
+        generation.set(i64::try_from(accepted).unwrap_or(i64::MAX));
+        tokio::select! {
+            Ok(()) = link.changed() => {}
+            Ok(()) = desired.changed() => {}
+            else => return,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Observe, apply, report: for one QdrantCluster at a time, woken by watches of all that belongs to it.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::StreamExt as _;
+use k8s_openapi::{
+    api::{
+        apps::v1::StatefulSet,
+        core::v1::{ConfigMap, Pod, Service},
+        policy::v1::PodDisruptionBudget,
+    },
+    jiff::Timestamp,
+};
+use kube::{
+    Client, ResourceExt as _,
+    api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
+    runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
+};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    FIELD_MANAGER,
+    database::Database,
+    desired,
+    settings::ClusterManagement,
+    status::{self, Observation},
+};
+use crate::{
+    api::cluster::{CLUSTER_ID, QdrantCluster, QdrantClusterStatus},
+    cluster::error::explain,
+};
+
+/// The most nodes that are listed for one database: one page.
+const MAX_PODS: u32 = 500;
+/// Nothing is missed by watches for longer than this.
+const RESYNC: Duration = Duration::from_secs(10 * 60);
+/// What the API server refused, or could not answer, is tried again after this time.
+const RETRY: Duration = Duration::from_secs(10);
+
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("cannot read what belongs to QdrantCluster {name}")]
+    Observe {
+        name: String,
+        #[source]
+        source: kube::Error,
+    },
+    #[error("cannot write the status of QdrantCluster {name}")]
+    Status {
+        name: String,
+        #[source]
+        source: kube::Error,
+    },
+}
+
+struct Context {
+    client: Client,
+    settings: ClusterManagement,
+}
+
+/// Looks after the QdrantClusters of one namespace until `shutdown`.
+pub async fn run(
+    client: Client,
+    namespace: &str,
+    settings: ClusterManagement,
+    shutdown: CancellationToken,
+) {
+    let resource = resource();
+    let clusters: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
+    let ours = watcher::Config::default().labels("app=qdrant");
+    let context = Arc::new(Context { client: client.clone(), settings });
+    let owner = resource.clone();
+    Controller::new_with(clusters, watcher::Config::default(), resource)
+        .owns(Api::<StatefulSet>::namespaced(client.clone(), namespace), ours.clone())
+        .owns(Api::<Service>::namespaced(client.clone(), namespace), ours.clone())
+        .owns(Api::<ConfigMap>::namespaced(client.clone(), namespace), ours.clone())
+        .owns(Api::<PodDisruptionBudget>::namespaced(client.clone(), namespace), ours.clone())
+        .watches(Api::<Pod>::namespaced(client, namespace), ours, move |pod| {
+            let id = pod.labels().get(CLUSTER_ID)?;
+            let namespace = pod.namespace()?;
+            Some(ObjectRef::new_with(&format!("qdrant-{id}"), owner.clone()).within(&namespace))
+        })
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile, retry, context)
+        .for_each(|outcome| async move {
+            // A cluster that was deleted is still named by the events of what it owned.
+            if let Err(error) = outcome
+                && !matches!(error, kube::runtime::controller::Error::ObjectNotFound(_))
+            {
+                tracing::warn!("{:#}", anyhow::Error::new(error));
+            }
+        })
+        .await;
+}
+
+fn resource() -> ApiResource {
+    ApiResource::from_gvk_with_plural(
+        &GroupVersionKind::gvk("qdrant.io", "v1", "QdrantCluster"),
+        &<QdrantCluster as kube::Resource>::plural(&()),
+    )
+}
+
+fn retry(_: Arc<DynamicObject>, _: &Error, _: Arc<Context>) -> Action {
+    Action::requeue(RETRY)
+}
+
+async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<Action, Error> {
+    if object.metadata.deletion_timestamp.is_some() {
+        // Owner references let Kubernetes remove everything but the claims.
+        return Ok(Action::await_change());
+    }
+    let was = status_of(&object);
+    let generation = object.metadata.generation;
+    let database = match Database::read(&object) {
+        Ok(database) => database,
+        Err(invalid) => {
+            let now = status::refused(&was, &invalid.to_string(), generation);
+            report(&context.client, &object, &now).await?;
+            return Ok(Action::await_change());
+        }
+    };
+    let failure = if database.spec.pauses.is_empty() {
+        apply(&context.client, &database, &context.settings).await.err()
+    } else {
+        None
+    };
+    let (stateful_set, pods) = observe(&context.client, &database).await?;
+    let now = status::of(
+        &database,
+        &was,
+        &Observation {
+            stateful_set: stateful_set.as_ref(),
+            pods: &pods,
+            failure: failure.clone(),
+            generation,
+            now: Timestamp::now(),
+        },
+    );
+    report(&context.client, &object, &now).await?;
+    Ok(Action::requeue(if failure.is_some() { RETRY } else { RESYNC }))
+}
+
+/// What the object says about itself; a status that cannot be read counts as none.
+fn status_of(object: &DynamicObject) -> QdrantClusterStatus {
+    let status = object.data.get("status").cloned();
+    status.and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default()
+}
+
+/// Applies every object; the first refusal ends it, as text for the status.
+async fn apply(
+    client: &Client,
+    database: &Database,
+    settings: &ClusterManagement,
+) -> Result<(), String> {
+    for object in desired::objects(database, settings) {
+        let kind = object["kind"].as_str().unwrap_or_default().to_owned();
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+        let api = api(client, &database.namespace, &object);
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        if let Err(error) = api.patch(&name, &parameters, &Patch::Apply(&object)).await {
+            return Err(format!("cannot apply {kind} {name}: {}", explain(&error)));
+        }
+    }
+    Ok(())
+}
+
+fn api(client: &Client, namespace: &str, object: &Value) -> Api<DynamicObject> {
+    let text = |field: &str| object[field].as_str().unwrap_or_default();
+    let (group, version) = text("apiVersion").rsplit_once('/').unwrap_or(("", text("apiVersion")));
+    let kind = GroupVersionKind::gvk(group, version, text("kind"));
+    Api::namespaced_with(client.clone(), namespace, &ApiResource::from_gvk(&kind))
+}
+
+async fn observe(
+    client: &Client,
+    database: &Database,
+) -> Result<(Option<StatefulSet>, Vec<Pod>), Error> {
+    let failed = |source| Error::Observe { name: database.name.clone(), source };
+    let sets = Api::<StatefulSet>::namespaced(client.clone(), &database.namespace);
+    let pods = Api::<Pod>::namespaced(client.clone(), &database.namespace);
+    let selector = format!("app=qdrant,{CLUSTER_ID}={}", database.spec.id);
+    let page = ListParams::default().labels(&selector).limit(MAX_PODS);
+    let set = sets.get_opt(&database.name).await.map_err(failed)?;
+    let mut pods = pods.list(&page).await.map_err(failed)?.items;
+    pods.sort_by_key(|pod| pod.name_any());
+    Ok((set, pods))
+}
+
+/// Writes the status, unless it is there already.
+async fn report(
+    client: &Client,
+    object: &DynamicObject,
+    status: &QdrantClusterStatus,
+) -> Result<(), Error> {
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let body = json!(status);
+    if object.data.get("status") == Some(&body) {
+        return Ok(());
+    }
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource());
+    let patch = json!({
+        "apiVersion": "qdrant.io/v1",
+        "kind": "QdrantCluster",
+        "metadata": { "name": name },
+        "status": body,
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    api.patch_status(&name, &parameters, &Patch::Apply(&patch))
+        .await
+        .map_err(|source| Error::Status { name, source })?;
+    Ok(())
+}
