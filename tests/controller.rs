@@ -32,10 +32,77 @@ async fn install_upgrade_and_uninstall_with_helm_reading_along() {
     assert_eq!(bed::condition(&status, "Ready").1, "UpgradeSucceeded");
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
     let history = bed.helm_history("web");
-    assert_eq!(history, [(1, "superseded".into(), "web-1.0.0".into()), (2, "deployed".into(), "web-1.1.0".into())]);
+    assert_eq!(
+        history,
+        [(1, "superseded".into(), "web-1.0.0".into()), (2, "deployed".into(), "web-1.1.0".into())]
+    );
     assert!(bed.helm(&["get", "all", "web"]).contains("text: two"));
     bed.delete("web").await;
-    assert_eq!(bed.helm(&["list", "--all", "-q"]).trim(), "");
+    assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
     assert!(!bed.exists("configmap/web-config"));
+    controller.stop().await;
+}
+
+const PAUSE: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: pause, image: {{ .Values.image }}}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_does_not_become_ready_is_rolled_back() {
+    let bed = Bed::new("rollback").await;
+    let app = |version: &str, image: &str| {
+        let values = format!("image: {image}\n");
+        chart("app", version).file("templates/app.yaml", PAUSE).values(&values)
+    };
+    bed.publish(&app("1.0.0", "registry.test/pause:1"));
+    bed.publish(&app("2.0.0", "registry.test/nothing:1"));
+    let controller = bed.start_controller();
+    let more = || json!({"upgrade": {"remediation": {"remediateLastFailure": true}}});
+    bed.release_with("app", "app", "1.0.0", json!({}), more()).await;
+    bed.ready("app").await;
+    bed.release_with("app", "app", "2.0.0", json!({}), more()).await;
+    let status = bed.reason("app", "Stalled", "RetriesExceeded").await;
+    let (released, ready) = (bed::condition(&status, "Released"), bed::condition(&status, "Ready"));
+    assert_eq!((released.0.as_str(), released.1.as_str()), ("False", "UpgradeFailed"));
+    assert!(released.2.contains("ImagePullBackOff"), "{}", released.2);
+    assert_eq!((ready.0.as_str(), ready.1.as_str()), ("False", "RollbackSucceeded"));
+    let image = "{.spec.template.spec.containers[0].image}";
+    assert_eq!(bed.field("deployment/app", image), "registry.test/pause:1");
+    let statuses: Vec<_> = bed.helm_history("app").into_iter().map(|(n, s, _)| (n, s)).collect();
+    let expected = [(1, "superseded"), (2, "failed"), (3, "deployed")];
+    assert_eq!(statuses, expected.map(|(n, s)| (n, s.to_owned())));
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_helm_installed_is_adopted_as_it_is() {
+    let bed = Bed::new("adopt").await;
+    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
+    bed.publish(&web);
+    let folder = bed.write(&web).to_string_lossy().into_owned();
+    bed.helm(&["install", "web", &folder, "--set", "text=mine"]);
+    let before = bed.field("configmap/web-config", "{.metadata.resourceVersion}");
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "mine"})).await;
+    let status = bed.ready("web").await;
+    assert_eq!(status.history.len(), 1);
+    assert_eq!(bed.helm_history("web"), [(1, "deployed".into(), "web-1.0.0".into())]);
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.resourceVersion}"), before);
+    // A person's upgrade is noticed, and put back.
+    bed.helm(&["upgrade", "web", &folder, "--set", "text=theirs"]);
+    bed.history("web", |history| history[0]["version"] == 3).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "mine");
     controller.stop().await;
 }

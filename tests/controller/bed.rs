@@ -285,4 +285,3 @@ impl Controller {
         ended.await.expect("ended in time").expect("no panic").expect("no error");
     }
 }
-

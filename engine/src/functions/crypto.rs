@@ -68,8 +68,10 @@ pub(super) const TABLE: &[Function] = &[
 ];
 
 fn refused(name: &str) -> Returned {
-    Err(format!("the function {name} is not supported; pass the value in through the chart's values")
-        .into())
+    Err(format!(
+        "the function {name} is not supported; pass the value in through the chart's values"
+    )
+    .into())
 }
 
 fn adler32(bytes: &[u8]) -> u32 {

@@ -75,7 +75,8 @@ fn mismatch(json: &serde_json::Value, wanted: &str, wrap: impl Fn(Value) -> Valu
 fn parse_json(text: &[u8]) -> Result<serde_json::Value, String> {
     let wrong = |error: serde_json::Error| {
         let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
-        let before: usize = lines.iter().take(error.line().saturating_sub(1)).map(|l| l.len() + 1).sum();
+        let before: usize =
+            lines.iter().take(error.line().saturating_sub(1)).map(|l| l.len() + 1).sum();
         let at = (before + error.column()).saturating_sub(1);
         if error.is_eof() {
             return "unexpected end of JSON input".to_owned();

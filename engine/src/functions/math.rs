@@ -11,9 +11,7 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("int64", &[Any], |_, a| Ok(Value::Int64(to_int64(&a[0])))),
     Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(&a[0])))),
     Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
-    Function::new("atoi", &[S], |_, a| {
-        Ok(Value::Int(super::text(&a[0]).parse().unwrap_or(0)))
-    }),
+    Function::new("atoi", &[S], |_, a| Ok(Value::Int(super::text(&a[0]).parse().unwrap_or(0)))),
     Function::new("toDecimal", &[Any], |_, a| {
         let text = printf::print(&a[..1]);
         let text = String::from_utf8_lossy(&text);
