@@ -2,8 +2,11 @@
 
 #[path = "controller/bed.rs"]
 mod bed;
+#[path = "controller/gate.rs"]
+mod gate;
 
 use bed::{Bed, chart};
+use gate::Gate;
 use serde_json::json;
 
 const WEB: &str = r#"
@@ -105,4 +108,62 @@ async fn what_helm_installed_is_adopted_as_it_is() {
     bed.ready("web").await;
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "mine");
     controller.stop().await;
+}
+
+const HOOK: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-hook
+  annotations: {helm.sh/hook: pre-upgrade}
+"#;
+
+/// The process ends after its first, second, third … write of an upgrade, until one upgrade is through.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_write_was_the_last_the_successor_ends_the_same_revision() {
+    let bed = Bed::new("resume").await;
+    let web = |version: &str| {
+        chart("web", version)
+            .file("templates/web.yaml", WEB)
+            .file("templates/hook.yaml", HOOK)
+            .values("text: default\n")
+    };
+    bed.publish(&web("1.0.0"));
+    bed.publish(&web("2.0.0"));
+    let mut interrupted = 0;
+    for writes in 1..40 {
+        let name = format!("r{writes}");
+        let controller = bed.start_controller();
+        bed.release(&name, "web", "1.0.0", json!({})).await;
+        bed.ready(&name).await;
+        controller.stop().await;
+
+        bed.release(&name, "web", "2.0.0", json!({})).await;
+        let gate = Gate::after(writes);
+        let dying = bed.controller_with(gate.client(bed.config().await), "dying");
+        let ended = tokio::select! {
+            () = gate.closed() => false,
+            _ = bed.ready(&name) => true,
+        };
+        dying.kill().await;
+        let hook = || bed.field_if_any(&format!("configmap/{name}-hook"), "{.metadata.uid}");
+        let succeeded = bed.hook_succeeded(&name, 2).then(hook);
+
+        let successor = bed.controller_with(bed.client.clone(), "successor");
+        let status = bed.ready(&name).await;
+        assert_eq!(status.history[0].version, 2, "after write {writes}");
+        let history: Vec<_> = bed.helm_history(&name).into_iter().map(|(n, s, _)| (n, s)).collect();
+        let expected = [(1, "superseded".to_owned()), (2, "deployed".to_owned())];
+        assert_eq!(history, expected, "after write {writes}");
+        assert_eq!(bed.field(&format!("configmap/{name}-config"), "{.data.version}"), "2.0.0");
+        if let Some(uid) = succeeded {
+            assert_eq!(hook(), uid, "the hook ran again after write {writes}");
+        }
+        successor.stop().await;
+        if ended {
+            break;
+        }
+        interrupted += 1;
+    }
+    assert!(interrupted > 6, "only {interrupted} upgrades were interrupted");
 }

@@ -52,7 +52,19 @@ pub fn condition(status: &HelmReleaseStatus, type_: &str) -> (String, String, St
     found.map(|c| (c.status.clone(), c.reason.clone(), c.message.clone())).unwrap_or_default()
 }
 
+async fn config() -> kube::Config {
+    let config = kube::config::Kubeconfig::read_from(Cluster::shared().kubeconfig());
+    let options = kube::config::KubeConfigOptions::default();
+    let config = kube::Config::from_custom_kubeconfig(config.expect("kubeconfig"), &options);
+    config.await.expect("config")
+}
+
 impl Bed {
+    /// For clients of one's own.
+    pub async fn config(&self) -> kube::Config {
+        config().await
+    }
+
     pub async fn new(prefix: &'static str) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let namespace = tokio::task::spawn_blocking(move || {
@@ -64,10 +76,7 @@ impl Bed {
         })
         .await
         .expect("a namespace");
-        let config = kube::config::Kubeconfig::read_from(Cluster::shared().kubeconfig());
-        let options = kube::config::KubeConfigOptions::default();
-        let config = kube::Config::from_custom_kubeconfig(config.expect("kubeconfig"), &options);
-        let client = Client::try_from(config.await.expect("config")).expect("client");
+        let client = Client::try_from(config().await).expect("client");
         let folder = tempfile::tempdir().expect("a folder");
         let bed = Self { client, namespace, folder };
         bed.repository().await;
@@ -113,6 +122,18 @@ impl Bed {
 
     pub fn field(&self, object: &str, path: &str) -> String {
         self.kubectl(&["get", object, "-o", &format!("jsonpath={path}")])
+    }
+
+    /// The same; empty if the object is not there.
+    pub fn field_if_any(&self, object: &str, path: &str) -> String {
+        self.kubectl(&["get", object, "--ignore-not-found", "-o", &format!("jsonpath={path}")])
+    }
+
+    /// Whether the record of this revision says that its pre-upgrade hook has succeeded.
+    pub fn hook_succeeded(&self, release: &str, revision: u32) -> bool {
+        let secret = format!("secret/sh.helm.release.v1.{release}.v{revision}");
+        let path = r"{.metadata.annotations.cd\.qdrant\.io/hooks-succeeded}";
+        self.field_if_any(&secret, path).contains("pre-upgrade")
     }
 
     pub fn exists(&self, object: &str) -> bool {
@@ -278,6 +299,12 @@ pub struct Controller {
 }
 
 impl Controller {
+    /// As by SIGKILL, as far as one process can do that to a part of itself.
+    pub async fn kill(self) {
+        self.task.abort();
+        assert!(self.task.await.is_err_and(|e| e.is_cancelled()), "it was still at work");
+    }
+
     /// As on SIGTERM.
     pub async fn stop(self) {
         self.stop.cancel();
