@@ -22,7 +22,7 @@ use crate::api::helm_release::{AttemptedAction, HelmRelease};
 use crate::model::condition::reason;
 use crate::model::release::ReleaseName;
 use crate::release::record::{self, Status};
-use crate::release::storage::{Storage, Stored};
+use crate::release::storage::{Storage, Stored, Summary};
 use crate::release::{self, deploy, install, resume, rollback, uninstall, upgrade};
 
 /// Actions in one reconciliation: more than any way through the states takes.
@@ -148,6 +148,11 @@ impl<'a> Session<'a> {
 
     async fn ready(&mut self, observation: &Observation) -> Result<Next, Error> {
         if let Some(latest) = &observation.latest {
+            let deployed = |r: &&Summary| r.status == Status::Deployed;
+            if observation.revisions.iter().filter(deployed).count() > 1 {
+                let max = self.release.max_history().unwrap_or(0);
+                deploy::tidy(&self.storage, latest.record.version, max).await?;
+            }
             let (reason, verb) = match status::action_of(latest) {
                 "install" => (reason::INSTALL_SUCCEEDED, "install"),
                 _ => (reason::UPGRADE_SUCCEEDED, "upgrade"),

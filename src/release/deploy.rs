@@ -124,8 +124,14 @@ async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Re
     stored.record.set_status(Status::Deployed, description);
     stored.owner = None;
     ctx.storage.update(stored).await?;
-    supersede(ctx.storage, stored.record.version).await?;
-    ctx.storage.prune(options.max_history).await
+    tidy(ctx.storage, stored.record.version, options.max_history).await
+}
+
+/// What follows a deployment: older deployed revisions are superseded, surplus ones deleted. To be done again
+/// by whoever finds it half done.
+pub async fn tidy(storage: &Storage, version: u32, max_history: usize) -> Result<(), Error> {
+    supersede(storage, version).await?;
+    storage.prune(max_history).await
 }
 
 /// Marks every deployed revision older than `version` as superseded.

@@ -1,1 +1,0 @@
-{{- define "order.name" -}}{{ .Release.Name }}-{{ .Chart.Name }}{{- end -}}

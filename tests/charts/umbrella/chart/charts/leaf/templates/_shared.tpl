@@ -1,1 +1,0 @@
-{{ define "shared.name" }}leaf {{ .Chart.Name }}{{ end }}

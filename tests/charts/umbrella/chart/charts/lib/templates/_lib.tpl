@@ -1,1 +1,0 @@
-{{ define "shared.name" }}lib {{ .Chart.Name }}{{ end }}

@@ -1,1 +1,0 @@
-{{ define "shared.name" }}umbrella {{ .Chart.Name }}{{ end }}

@@ -1,0 +1,169 @@
+//! The controller on a real API server, with charts from a real registry, and genuine Helm reading along.
+
+#[path = "controller/bed.rs"]
+mod bed;
+#[path = "controller/gate.rs"]
+mod gate;
+
+use bed::{Bed, chart};
+use gate::Gate;
+use serde_json::json;
+
+const WEB: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-config
+data:
+  text: {{ .Values.text | quote }}
+  version: {{ .Chart.Version | quote }}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn install_upgrade_and_uninstall_with_helm_reading_along() {
+    let bed = Bed::new("story").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&chart("web", "1.1.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
+    let status = bed.ready("web").await;
+    assert_eq!(bed::condition(&status, "Ready").1, "InstallSucceeded");
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
+    bed.release("web", "web", "1.1.0", json!({"text": "two"})).await;
+    bed.history("web", |history| history[0]["chartVersion"] == "1.1.0").await;
+    let status = bed.ready("web").await;
+    assert_eq!(bed::condition(&status, "Ready").1, "UpgradeSucceeded");
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    let history = bed.helm_history("web");
+    assert_eq!(
+        history,
+        [(1, "superseded".into(), "web-1.0.0".into()), (2, "deployed".into(), "web-1.1.0".into())]
+    );
+    assert!(bed.helm(&["get", "all", "web"]).contains("text: two"));
+    bed.delete("web").await;
+    assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
+    assert!(!bed.exists("configmap/web-config"));
+    controller.stop().await;
+}
+
+const PAUSE: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {{ .Release.Name }}
+spec:
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - {name: pause, image: {{ .Values.image }}}
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_that_does_not_become_ready_is_rolled_back() {
+    let bed = Bed::new("rollback").await;
+    let app = |version: &str, image: &str| {
+        let values = format!("image: {image}\n");
+        chart("app", version).file("templates/app.yaml", PAUSE).values(&values)
+    };
+    bed.publish(&app("1.0.0", "registry.test/pause:1"));
+    bed.publish(&app("2.0.0", "registry.test/nothing:1"));
+    let controller = bed.start_controller();
+    let more = || json!({"upgrade": {"remediation": {"remediateLastFailure": true}}});
+    bed.release_with("app", "app", "1.0.0", json!({}), more()).await;
+    bed.ready("app").await;
+    bed.release_with("app", "app", "2.0.0", json!({}), more()).await;
+    let status = bed.reason("app", "Stalled", "RetriesExceeded").await;
+    let (released, ready) = (bed::condition(&status, "Released"), bed::condition(&status, "Ready"));
+    assert_eq!((released.0.as_str(), released.1.as_str()), ("False", "UpgradeFailed"));
+    assert!(released.2.contains("ImagePullBackOff"), "{}", released.2);
+    assert_eq!((ready.0.as_str(), ready.1.as_str()), ("False", "RollbackSucceeded"));
+    let image = "{.spec.template.spec.containers[0].image}";
+    assert_eq!(bed.field("deployment/app", image), "registry.test/pause:1");
+    let statuses: Vec<_> = bed.helm_history("app").into_iter().map(|(n, s, _)| (n, s)).collect();
+    let expected = [(1, "superseded"), (2, "failed"), (3, "deployed")];
+    assert_eq!(statuses, expected.map(|(n, s)| (n, s.to_owned())));
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_helm_installed_is_adopted_as_it_is() {
+    let bed = Bed::new("adopt").await;
+    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
+    bed.publish(&web);
+    let folder = bed.write(&web).to_string_lossy().into_owned();
+    bed.helm(&["install", "web", &folder, "--set", "text=mine"]);
+    let before = bed.field("configmap/web-config", "{.metadata.resourceVersion}");
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "mine"})).await;
+    let status = bed.ready("web").await;
+    assert_eq!(status.history.len(), 1);
+    assert_eq!(bed.helm_history("web"), [(1, "deployed".into(), "web-1.0.0".into())]);
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.resourceVersion}"), before);
+    // A person's upgrade is noticed, and put back.
+    bed.helm(&["upgrade", "web", &folder, "--set", "text=theirs"]);
+    bed.history("web", |history| history[0]["version"] == 3).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "mine");
+    controller.stop().await;
+}
+
+const HOOK: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: {{ .Release.Name }}-hook
+  annotations: {helm.sh/hook: pre-upgrade}
+"#;
+
+/// The process ends after its first, second, third … write of an upgrade, until one upgrade is through.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_write_was_the_last_the_successor_ends_the_same_revision() {
+    let bed = Bed::new("resume").await;
+    let web = |version: &str| {
+        chart("web", version)
+            .file("templates/web.yaml", WEB)
+            .file("templates/hook.yaml", HOOK)
+            .values("text: default\n")
+    };
+    bed.publish(&web("1.0.0"));
+    bed.publish(&web("2.0.0"));
+    let mut interrupted = 0;
+    for writes in 1..40 {
+        let name = format!("r{writes}");
+        let controller = bed.start_controller();
+        bed.release(&name, "web", "1.0.0", json!({})).await;
+        bed.ready(&name).await;
+        controller.stop().await;
+
+        bed.release(&name, "web", "2.0.0", json!({})).await;
+        let gate = Gate::after(writes);
+        let dying = bed.controller_with(gate.client(bed.config().await), "dying");
+        let ended = tokio::select! {
+            () = gate.closed() => false,
+            _ = bed.ready(&name) => true,
+        };
+        dying.kill().await;
+        let hook = || bed.field_if_any(&format!("configmap/{name}-hook"), "{.metadata.uid}");
+        let succeeded = bed.hook_succeeded(&name, 2).then(hook);
+
+        let successor = bed.controller_with(bed.client.clone(), "successor");
+        let status = bed.ready(&name).await;
+        assert_eq!(status.history[0].version, 2, "after write {writes}");
+        let history: Vec<_> = bed.helm_history(&name).into_iter().map(|(n, s, _)| (n, s)).collect();
+        let expected = [(1, "superseded".to_owned()), (2, "deployed".to_owned())];
+        assert_eq!(history, expected, "after write {writes}");
+        assert_eq!(bed.field(&format!("configmap/{name}-config"), "{.data.version}"), "2.0.0");
+        if let Some(uid) = succeeded {
+            assert_eq!(hook(), uid, "the hook ran again after write {writes}");
+        }
+        successor.stop().await;
+        if ended {
+            break;
+        }
+        interrupted += 1;
+    }
+    assert!(interrupted > 6, "only {interrupted} upgrades were interrupted");
+}
