@@ -22,7 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The vendor with its registry and Console, and a customer who can open nothing but these.
 pub struct World {
-    vendor: Vendor,
+    /// Only kept: it goes with this handle.
+    _vendor: Vendor,
     customer: Cluster,
     link: Link,
     /// The Console's data and log.
@@ -71,7 +72,7 @@ impl World {
         let data =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", std::process::id()));
         let console = start_console(&vendor, &data, port);
-        Self { vendor, customer, link, data, console, port }
+        Self { _vendor: vendor, customer, link, data, console, port }
     }
 
     /// What the network between customer and vendor saw.
