@@ -51,6 +51,8 @@ impl World {
 
     /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready.
     fn start() -> Self {
+        // The one TLS stack; another test of this process may have been first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let vendor = Vendor::start("e2e-v");
         let customer = Cluster::start("e2e-c");
         let link = Link::new(&customer, &vendor);
