@@ -18,13 +18,15 @@ async fn a_version_that_never_becomes_ready_is_rolled_back_and_shown() {
         r#"{"spec":{"timeout":"20s"}}"#,
     ]);
     site.pin(serde_json::json!({"operatorVersion": "1.2.0"})).await;
+    site.until_condition(OPERATOR, "Remediated", "True", "rollback").await;
     let versions = site
         .until("the failed upgrade of the operator is shown, rolled back", |versions| {
             let operator = &versions["operator"];
             operator["wanted"] == "1.2.0"
                 && operator["attempted"] == "1.2.0"
                 && operator["running"] == "1.0.0"
-                && operator["message"].as_str().is_some_and(|m| m.contains("1.2.0"))
+                && operator["phase"] == "Ready"
+                && operator["message"].as_str().is_some_and(|m| m.contains("1.2.0: "))
         })
         .await;
     let revisions = site.revisions(OPERATOR);
