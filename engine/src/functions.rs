@@ -19,7 +19,7 @@ mod lists;
 mod math;
 mod paths;
 mod regexes;
-mod semver;
+pub(crate) mod semver;
 mod strings;
 mod urls;
 
@@ -116,7 +116,9 @@ impl Kind {
             Kind::Int => matches!(value, Value::Int(_)),
             Kind::Float => matches!(value, Value::Float(_)),
             Kind::String => matches!(value, Value::String(_)),
-            Kind::Time => matches!(value, Value::Object(object) if object.type_name() == "time.Time"),
+            Kind::Time => {
+                matches!(value, Value::Object(object) if object.type_name() == "time.Time")
+            }
             Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
         }
     }
@@ -144,9 +146,8 @@ const FAMILIES: &[&[Function]] = &[
     include::TABLE,
 ];
 
-static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> = LazyLock::new(|| {
-    FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect()
-});
+static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
+    LazyLock::new(|| FAMILIES.iter().flat_map(|table| table.iter()).map(|f| (f.name, f)).collect());
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
@@ -172,4 +173,10 @@ fn int(value: &Value) -> i64 {
         Value::Int(i) => *i,
         _ => 0,
     }
+}
+
+/// For a function of Helm's that we know and do not have.
+fn refused(name: &str) -> Returned {
+    Err(format!("the function {name} is not supported; pass its result in through the values")
+        .into())
 }

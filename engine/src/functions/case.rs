@@ -248,4 +248,3 @@ fn separate(s: &str, connector: char) -> String {
     write(&mut out, kind, word);
     out
 }
-

@@ -48,11 +48,7 @@ pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
 /// Sprig's strslice: any list as strings, nil left out; anything else as a list of one.
 pub(super) fn to_strings(value: &Value) -> Vec<Vec<u8>> {
     if let Some(items) = value.elements() {
-        return items
-            .iter()
-            .filter(|item| !matches!(item, Value::Nil))
-            .map(to_bytes)
-            .collect();
+        return items.iter().filter(|item| !matches!(item, Value::Nil)).map(to_bytes).collect();
     }
     match value {
         Value::Nil => Vec::new(),

@@ -8,6 +8,10 @@ use Kind::{Any, String as S};
 pub(super) const TABLE: &[Function] = &[
     Function::new("toYaml", &[Any], |_, a| Ok(to_yaml(&a[0]).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |_, a| Ok(to_yaml(&a[0])?.into())),
+    Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
+    Function::new("toToml", &[Any], |_, _| super::refused("toToml")),
+    Function::new("mustToToml", &[Any], |_, _| super::refused("mustToToml")),
+    Function::new("fromToml", &[S], |_, _| super::refused("fromToml")),
     Function::new("fromYaml", &[S], |_, a| Ok(object(parse_yaml(&a[0])))),
     Function::new("fromYamlArray", &[S], |_, a| Ok(array(parse_yaml(&a[0])))),
     Function::new("toJson", &[Any], |_, a| {
@@ -75,7 +79,8 @@ fn mismatch(json: &serde_json::Value, wanted: &str, wrap: impl Fn(Value) -> Valu
 fn parse_json(text: &[u8]) -> Result<serde_json::Value, String> {
     let wrong = |error: serde_json::Error| {
         let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
-        let before: usize = lines.iter().take(error.line().saturating_sub(1)).map(|l| l.len() + 1).sum();
+        let before: usize =
+            lines.iter().take(error.line().saturating_sub(1)).map(|l| l.len() + 1).sum();
         let at = (before + error.column()).saturating_sub(1);
         if error.is_eof() {
             return "unexpected end of JSON input".to_owned();

@@ -51,9 +51,9 @@ pub(super) const TABLE: &[Function] = &[
             Value::String(s) => duration::parse(&s.text()).unwrap_or(0),
             Value::Int64(i) => *i,
             other => match as_time(other) {
-                Some(t) => (c.run.environment.now.fixed_offset() - t)
-                    .num_nanoseconds()
-                    .unwrap_or(i64::MAX),
+                Some(t) => {
+                    (c.run.environment.now.fixed_offset() - t).num_nanoseconds().unwrap_or(i64::MAX)
+                }
                 None => 0,
             },
         };

@@ -17,9 +17,7 @@ pub(super) const TABLE: &[Function] = &[
     }),
     Function::variadic("all", &[], Any, |_, a| Ok(a.iter().all(Value::is_true).into())),
     Function::variadic("any", &[], Any, |_, a| Ok(a.iter().any(Value::is_true).into())),
-    Function::new("ternary", &[Any, Any, Bool], |_, a| {
-        Ok(a[usize::from(!a[2].is_true())].clone())
-    }),
+    Function::new("ternary", &[Any, Any, Bool], |_, a| Ok(a[usize::from(!a[2].is_true())].clone())),
     Function::new("typeOf", &[Any], |_, a| Ok(a[0].type_name().into())),
     Function::new("typeIs", &[S, Any], |_, a| {
         Ok((bytes(&a[0]) == a[1].type_name().as_bytes()).into())

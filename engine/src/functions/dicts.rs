@@ -164,4 +164,3 @@ fn dig(_: &Call<'_>, a: &[Value]) -> Returned {
     }
     Ok(here)
 }
-

@@ -12,7 +12,9 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("regexMatch", &[S, S], |_, a| {
         Ok(compile(&a[0]).is_ok_and(|r| r.is_match(bytes(&a[1]))).into())
     }),
-    Function::new("mustRegexMatch", &[S, S], |_, a| Ok(compile(&a[0])?.is_match(bytes(&a[1])).into())),
+    Function::new("mustRegexMatch", &[S, S], |_, a| {
+        Ok(compile(&a[0])?.is_match(bytes(&a[1])).into())
+    }),
     Function::new("regexFind", &[S, S], |_, a| panics(find(a))),
     Function::new("mustRegexFind", &[S, S], |_, a| find(a)),
     Function::new("regexFindAll", &[S, S, Int], |_, a| panics(find_all(a))),
@@ -105,7 +107,9 @@ fn ascii_classes(pattern: &str) -> String {
                 }
             }
             // The end of [:alpha:], not of the class around it.
-            ']' if out.ends_with(':') && out.rfind("[:").is_some_and(|i| !out[i..].contains(']')) => {
+            ']' if out.ends_with(':')
+                && out.rfind("[:").is_some_and(|i| !out[i..].contains(']')) =>
+            {
                 out.push(']');
             }
             ']' => {

@@ -64,7 +64,9 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("wrapWith", &[Int, S, S], |_, a| {
         wrap(int(&a[0]), bytes(&a[2]), bytes(&a[1]), true)
     }),
-    Function::new("contains", &[S, S], |_, a| Ok(find(bytes(&a[1]), bytes(&a[0])).is_some().into())),
+    Function::new("contains", &[S, S], |_, a| {
+        Ok(find(bytes(&a[1]), bytes(&a[0])).is_some().into())
+    }),
     Function::new("hasPrefix", &[S, S], |_, a| Ok(bytes(&a[1]).starts_with(bytes(&a[0])).into())),
     Function::new("hasSuffix", &[S, S], |_, a| Ok(bytes(&a[1]).ends_with(bytes(&a[0])).into())),
     Function::variadic("quote", &[], Any, |_, a| {
@@ -80,9 +82,7 @@ pub(super) const TABLE: &[Function] = &[
         let (old, new, s) = (bytes(&a[0]), bytes(&a[1]), bytes(&a[2]));
         Ok(Value::string(replace(c, s, old, new)?))
     }),
-    Function::new("plural", &[S, S, Int], |_, a| {
-        Ok(a[usize::from(int(&a[2]) != 1)].clone())
-    }),
+    Function::new("plural", &[S, S, Int], |_, a| Ok(a[usize::from(int(&a[2]) != 1)].clone())),
     Function::new("toString", &[Any], |_, a| Ok(Value::string(to_bytes(&a[0])))),
     Function::new("toStrings", &[Any], |_, a| Ok(Value::strings(to_strings(&a[0])))),
     Function::new("join", &[S, Any], |c, a| {

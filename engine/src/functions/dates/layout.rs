@@ -7,17 +7,57 @@ use crate::template::quote::quote;
 type Moment = DateTime<FixedOffset>;
 
 const MONTHS: [&str; 12] = [
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
 ];
 const DAYS: [&str; 7] =
     ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 
 /// The elements of a layout; of two that begin alike the longer comes first.
 const ELEMENTS: &[&str] = &[
-    "January", "Jan", "Monday", "Mon", "MST", "2006", "__2", "002", "01", "02", "03", "04", "05",
-    "06", "_2", "15", "-07:00:00", "-070000", "-07:00", "-0700", "-07", "Z07:00:00", "Z070000",
-    "Z07:00", "Z0700", "Z07", "PM", "pm", "1", "2", "3", "4", "5",
+    "January",
+    "Jan",
+    "Monday",
+    "Mon",
+    "MST",
+    "2006",
+    "__2",
+    "002",
+    "01",
+    "02",
+    "03",
+    "04",
+    "05",
+    "06",
+    "_2",
+    "15",
+    "-07:00:00",
+    "-070000",
+    "-07:00",
+    "-0700",
+    "-07",
+    "Z07:00:00",
+    "Z070000",
+    "Z07:00",
+    "Z0700",
+    "Z07",
+    "PM",
+    "pm",
+    "1",
+    "2",
+    "3",
+    "4",
+    "5",
 ];
 
 /// Splits a layout at its first element: text before, element, rest.
@@ -158,9 +198,8 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
             quoted(element)
         )
     };
-    let out_of_range = |what: &str| {
-        format!("parsing time {}: {what} out of range", quote(text.as_bytes()))
-    };
+    let out_of_range =
+        |what: &str| format!("parsing time {}: {what} out of range", quote(text.as_bytes()));
     let mut parts = Parts::default();
     let (mut pattern, mut rest) = (layout, text);
     loop {
@@ -194,11 +233,9 @@ pub(super) fn parse(layout: &str, text: &str) -> Result<Moment, String> {
 fn build(parts: &Parts) -> Option<Moment> {
     let date = match parts.year_day {
         Some(day) => NaiveDate::from_yo_opt(parts.year, day)?,
-        None => NaiveDate::from_ymd_opt(
-            parts.year,
-            parts.month.unwrap_or(1),
-            parts.day.unwrap_or(1),
-        )?,
+        None => {
+            NaiveDate::from_ymd_opt(parts.year, parts.month.unwrap_or(1), parts.day.unwrap_or(1))?
+        }
     };
     let hour = match parts.afternoon {
         Some(true) if parts.hour < 12 => parts.hour + 12,

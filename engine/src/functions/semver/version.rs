@@ -23,7 +23,9 @@ fn regex(pattern: &str) -> Regex {
 }
 
 static LOOSE: LazyLock<Regex> = LazyLock::new(|| {
-    regex(r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?(-([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?$")
+    regex(
+        r"^v?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?(-([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(\+([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?$",
+    )
 });
 static RANGE: LazyLock<Regex> =
     LazyLock::new(|| regex(&format!(r"\s*(?P<low>{VERSION})\s+-\s+(?P<high>{VERSION})\s*")));
@@ -50,9 +52,8 @@ impl Version {
         };
         let part = |i: usize| parts.get(i).map_or(String::new(), |m| m.as_str().to_owned());
         let prerelease = part(5);
-        let bad_number = |p: &str| {
-            p.len() > 1 && p.starts_with('0') && p.bytes().all(|b| b.is_ascii_digit())
-        };
+        let bad_number =
+            |p: &str| p.len() > 1 && p.starts_with('0') && p.bytes().all(|b| b.is_ascii_digit());
         if prerelease.split('.').any(bad_number) {
             return Err("version segment starts with 0".into());
         }
@@ -235,8 +236,7 @@ impl Condition {
             "<" => order == Ordering::Less,
             ">=" | "=>" => order != Ordering::Less,
             "<=" | "=<" if self.dirty => {
-                major < our_major
-                    || major == our_major && (minor <= our_minor || self.minor_dirty)
+                major < our_major || major == our_major && (minor <= our_minor || self.minor_dirty)
             }
             "<=" | "=<" => order != Ordering::Greater,
             "^" => {
