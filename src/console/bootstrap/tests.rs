@@ -86,10 +86,11 @@ fn secrets_reach_the_tools_unchanged_whatever_they_hold() {
 
 #[test]
 fn a_private_ca_is_passed_to_helm_and_a_failure_is_not_lost() {
-    let settings = Settings { ca_certificates: Some("-----PEM-----".into()), ..sample() };
+    let settings = Settings { ca_certificates: Some("-----BEGIN-----\nx\n".into()), ..sample() };
     let lines = made(settings, "pw", Configuration::default());
+    assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:#?}");
     let calls = run(&lines);
-    let with_ca = calls.iter().filter(|call| call.contains("<--ca-file><-----PEM----->"));
+    let with_ca = calls.iter().filter(|call| call.contains("<--ca-file><-----BEGIN-----"));
     assert_eq!(with_ca.count(), 4, "login and install, twice: {calls:#?}");
 
     let script = format!("set -euo pipefail; helm() {{ return 3; }}; {}", lines.last().unwrap());
