@@ -2,6 +2,7 @@
 //!
 //! Each line is complete in itself and succeeds under `set -euo pipefail`, the first time and repeated.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::VerifyingKey;
 use serde_json::{Map, Value};
 
@@ -97,13 +98,13 @@ fn secret(namespace: &str, name: &str, create: &str) -> [String; 2] {
     ]
 }
 
-/// Adds the certificates that `helm` needs for a registry with a private CA. The subshell keeps the
-/// line's exit code and cleans up.
+/// Adds the certificates that `helm` needs for a registry with a private CA, in base64 so that a
+/// command stays one line. The subshell keeps the line's exit code and cleans up.
 fn trusting(certificates: Option<&str>, helm: &str) -> String {
     let Some(pem) = certificates else { return helm.to_owned() };
     format!(
-        "(ca=\"$(mktemp)\"; trap 'rm -f \"$ca\"' EXIT; printf '%s' {} >\"$ca\"; {helm} --ca-file \"$ca\")",
-        quote(pem)
+        "(ca=\"$(mktemp)\"; trap 'rm -f \"$ca\"' EXIT; printf '%s' {} | base64 -d >\"$ca\"; {helm} --ca-file \"$ca\")",
+        STANDARD.encode(pem)
     )
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs,
     net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -105,7 +106,10 @@ impl PinnaceConsole {
 impl Serve {
     async fn run(self) -> anyhow::Result<()> {
         let shutdown = shutdown::signal().context("cannot listen for signals")?;
-        fs::create_dir_all(&self.data)
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&self.data)
             .with_context(|| format!("cannot make the data folder {}", self.data.display()))?;
         let tls = serve::tls(&self.tls_cert, &self.tls_key)?;
         let store = Store::open(&self.data.join("console.db")).await?;

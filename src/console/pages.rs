@@ -279,7 +279,9 @@ async fn installation_command(
     match pages.hybrid.generate_bootstrap_commands(tonic::Request::new(request)).await {
         Ok(made) => {
             let command = made.into_inner().commands.join("\n");
-            let extra = context! { command => format!("set -euo pipefail\n{command}") };
+            // In a subshell, so that a failure does not close the terminal it was pasted into.
+            let command = format!("(set -euo pipefail\n{command}\n)");
+            let extra = context! { command => command };
             page(&pages, &session, &id, StatusCode::OK, extra).await
         }
         Err(status) => {

@@ -52,7 +52,8 @@ fn run(lines: &[String]) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     for name in ["kubectl", "helm"] {
         let path = folder.path().join(name);
-        let script = "#!/bin/bash\ncase \"$*\" in 'get namespace'*) exit 1;; esac\n\
+        let script = "#!/bin/bash\ncase \"$*\" in 'get namespace'*) exit 1;; \
+                      *--password-stdin*) cat >/dev/null;; esac\n\
                       for a in \"$@\"; do case \"$last\" in --ca-file) a=$(cat \"$a\");; esac; \
                       printf '<%s>' \"$a\" >>\"$LOG\"; last=$a; done; echo >>\"$LOG\"\n";
         fs::write(&path, script).unwrap();
@@ -86,10 +87,11 @@ fn secrets_reach_the_tools_unchanged_whatever_they_hold() {
 
 #[test]
 fn a_private_ca_is_passed_to_helm_and_a_failure_is_not_lost() {
-    let settings = Settings { ca_certificates: Some("-----PEM-----".into()), ..sample() };
+    let settings = Settings { ca_certificates: Some("-----BEGIN-----\nx\n".into()), ..sample() };
     let lines = made(settings, "pw", Configuration::default());
+    assert!(lines.iter().all(|line| !line.contains('\n')), "{lines:#?}");
     let calls = run(&lines);
-    let with_ca = calls.iter().filter(|call| call.contains("<--ca-file><-----PEM----->"));
+    let with_ca = calls.iter().filter(|call| call.contains("<--ca-file><-----BEGIN-----"));
     assert_eq!(with_ca.count(), 4, "login and install, twice: {calls:#?}");
 
     let script = format!("set -euo pipefail; helm() {{ return 3; }}; {}", lines.last().unwrap());

@@ -225,7 +225,9 @@ fn part(
     stale: bool,
 ) -> Part {
     let word = match seen.phase() {
+        Phase::Ready if status::failed(seen) => "Ready, upgrade failed",
         Phase::Ready => "Ready",
+        Phase::NotReady if status::failed(seen) => "Not ready, upgrade failed",
         Phase::NotReady => "Not ready",
         Phase::NotFound => "Not found",
         Phase::Unspecified => "No report yet",
