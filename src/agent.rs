@@ -21,6 +21,8 @@ pub mod world;
 
 use std::error::Error;
 
+use crate::cluster::error::explain;
+
 /// The field manager of everything that the agent writes.
 pub const FIELD_MANAGER: &str = "qdrant-cloud-agent";
 
@@ -29,6 +31,9 @@ pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<kube::Error>() {
+            return format!("{text}: {}", explain(error));
+        }
         let more = error.to_string();
         // Some libraries repeat their cause in their own text.
         if !text.ends_with(&more) {

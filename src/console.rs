@@ -14,6 +14,7 @@ pub mod keys;
 pub mod link;
 pub mod live;
 pub mod mask;
+pub mod pages;
 pub mod pins;
 pub mod rest;
 pub mod serve;

@@ -4,6 +4,8 @@
 //! Each is rendered with its defaults, with every values file in its ci/ folder, and with the
 //! settings below.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -164,9 +166,13 @@ fn charts() -> Vec<PathBuf> {
     charts.collect()
 }
 
+/// Values that make the chart invent keys, so that no two renderings are alike.
+const RANDOM: &str = "tls-helm-values.yaml";
+
 fn ci_values(chart: &Path) -> impl Iterator<Item = String> {
     let entries = fs::read_dir(chart.join("ci")).into_iter().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| !path.ends_with(RANDOM));
     files.sort();
     files.into_iter().map(|path| path.to_str().unwrap().to_owned())
 }

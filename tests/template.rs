@@ -1,5 +1,7 @@
 //! `pinnace template` against what genuine Helm printed for our own charts (`tests/charts/refresh`).
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;

@@ -19,7 +19,7 @@ mod lists;
 mod math;
 mod paths;
 mod regexes;
-mod semver;
+pub(crate) mod semver;
 mod strings;
 mod urls;
 
@@ -173,4 +173,10 @@ fn int(value: &Value) -> i64 {
         Value::Int(i) => *i,
         _ => 0,
     }
+}
+
+/// For a function of Helm's that we know and do not have.
+fn refused(name: &str) -> Returned {
+    Err(format!("the function {name} is not supported; pass its result in through the values")
+        .into())
 }

@@ -72,22 +72,25 @@ fn run(template: &str, data: &serde_json::Value) -> String {
 #[test]
 fn helm_gives_the_same() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/oracle/cases");
-    let data = std::fs::read_to_string(folder.join("data.json")).unwrap();
-    let data: serde_json::Value = serde_json::from_str(&data).unwrap();
+    let data = std::fs::read_to_string(folder.join("data.json")).expect("a readable case file");
+    let data: serde_json::Value = serde_json::from_str(&data).expect("a readable case file");
     let mut total = 0;
     let mut failures = Vec::new();
-    let mut files: Vec<_> =
-        std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(&folder)
+        .expect("a readable case file")
+        .map(|entry| entry.expect("a readable case file").path())
+        .collect();
     files.sort();
     for path in files.iter().filter(|path| path.extension().is_some_and(|e| e == "txt")) {
-        let text = std::fs::read_to_string(path).unwrap();
+        let text = std::fs::read_to_string(path).expect("a readable case file");
         for case in cases(&text) {
             total += 1;
             let template = case.template.clone();
             let data = data.clone();
             let got = on_large_stack(move || run(&template, &data));
             if got != case.expected {
-                let name = path.file_name().unwrap().to_string_lossy().into_owned();
+                let name =
+                    path.file_name().expect("a readable case file").to_string_lossy().into_owned();
                 failures.push(format!(
                     "{name}:{}\n> {}\nhelm:\n{}ours:\n{got}",
                     case.line, case.template, case.expected

@@ -32,6 +32,7 @@ use crate::{
         events::Events,
         lease::{self, Lease},
     },
+    controller,
     model::desired::Desired,
     proto::pinnace::agent::v1::Applied,
     telemetry::{
@@ -48,6 +49,8 @@ const LEASE: &str = "qdrant-cloud-agent";
 const PROBE: Duration = Duration::from_secs(10);
 /// What could not be read at the start is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
+/// Charts that are pulled and rendered at the same time.
+const CONCURRENCY: usize = 4;
 /// The parts have this long to end, and the Lease as long to be released.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -80,6 +83,8 @@ pub enum Error {
     Kubernetes(#[source] kube::Error),
     #[error("another agent took the Lease {LEASE}; this one ends, so that only one acts")]
     LeaseLost,
+    #[error("the Helm controller ended")]
+    Controller(#[from] controller::Error),
     #[error("a part of the agent ended unexpectedly")]
     Ended,
 }
@@ -194,12 +199,30 @@ async fn lead(
     parts.spawn(keep(store, offers, desired_sender));
     parts.spawn(link.run(applied, ports, stop.clone()));
 
-    tokio::select! {
+    let helm = controller::Settings {
+        namespace: settings.namespace,
+        identity: settings.identity,
+        cache_dir: settings.cache_dir,
+        concurrency: CONCURRENCY,
+    };
+    let mut helm = tokio::spawn(controller::run(client, helm, stop.clone()));
+    let result = tokio::select! {
+        biased;
         () = shutdown.cancelled() => Ok(()),
         () = lost.cancelled() => Err(Error::LeaseLost),
+        ended = &mut helm => match ended {
+            Ok(Err(error)) => Err(error.into()),
+            _ => Err(Error::Ended),
+        },
         // No part ends by itself.
-        _ = parts.join_next() => if shutdown.is_cancelled() { Ok(()) } else { Err(Error::Ended) },
+        _ = parts.join_next() => Err(Error::Ended),
+    };
+    // The controller leaves releases at work pending; the successor resumes them.
+    stop.cancel();
+    if !helm.is_finished() && timeout(GRACE, &mut helm).await.is_err() {
+        helm.abort();
     }
+    result
 }
 
 /// The state that was kept in an earlier life. One that cannot be used is as good as none.

@@ -109,11 +109,13 @@ fn trusting(certificates: Option<&str>, helm: &str) -> String {
 
 fn flags(values: &Map<String, Value>) -> String {
     let mut flags = String::new();
-    for (name, value) in values {
-        match value.get("accessKeyHash").and_then(Value::as_str) {
-            Some(hash) => flags += &format!(" --set podAnnotations.accessKeyHash={hash}"),
-            None => flags += &format!(" --set-json {}", quote(&format!("{name}={value}"))),
-        }
+    let annotations = values.get("podAnnotations").and_then(Value::as_object);
+    for (name, value) in annotations.into_iter().flatten() {
+        let value = value.as_str().unwrap_or_default();
+        flags += &format!(" --set {}", quote(&format!("podAnnotations.{name}={value}")));
+    }
+    for (name, value) in values.iter().filter(|(name, _)| *name != "podAnnotations") {
+        flags += &format!(" --set-json {}", quote(&format!("{name}={value}")));
     }
     flags
 }

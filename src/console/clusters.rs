@@ -149,7 +149,7 @@ impl ClusterService for Clusters {
         }
         let stamp = status::timestamp(now());
         cluster.id = Uuid::new_v4().to_string();
-        cluster.created_at = Some(stamp.clone());
+        cluster.created_at = Some(stamp);
         if let Some(configuration) = &mut cluster.configuration {
             configuration.last_modified_at = Some(stamp);
             configuration.version.get_or_insert_with(|| spec::DEFAULT_VERSION.into());

@@ -139,8 +139,8 @@ impl HybridCloudService for Hybrid {
         }
         let stamp = status::timestamp(now());
         document.id = Uuid::new_v4().to_string();
-        document.created_at = Some(stamp.clone());
-        document.last_modified_at = Some(stamp.clone());
+        document.created_at = Some(stamp);
+        document.last_modified_at = Some(stamp);
         document.bootstrap_commands_generated = false;
         if let Some(configuration) = &mut document.configuration {
             configuration.last_modified_at = Some(stamp);
@@ -176,7 +176,7 @@ impl HybridCloudService for Hybrid {
         let mut document = Environment {
             name: update.name,
             configuration: update.configuration,
-            last_modified_at: Some(stamp.clone()),
+            last_modified_at: Some(stamp),
             status: None,
             ..current.clone()
         };

@@ -15,6 +15,7 @@ use super::{
     desk::Shared,
     hybrid::Hybrid,
     link::{self, Link},
+    pages,
     rest::{self, Services},
     versions::Versions,
 };
@@ -168,7 +169,10 @@ fn routes(
         ))
         .add_service(reflection);
     let grpc = grpc.routes().into_axum_router().reset_fallback();
-    Ok(grpc.merge(rest::routes(services.clone(), admin.clone())).fallback(nothing))
+    Ok(grpc
+        .merge(rest::routes(services.clone(), admin.clone()))
+        .merge(pages::routes(desk, admin, &services))
+        .fallback(nothing))
 }
 
 /// A path that is nowhere, in the words of whoever asks.

@@ -93,7 +93,8 @@ mod tests {
             story.extend(between(before, after).into_iter().map(|(kind, _)| kind));
             before = Some(after);
         }
-        let expected = ["connected", "upgrading", "installed", "upgrading", "upgrade-failed"];
+        let expected =
+            ["connected", "upgrading", "installed", "upgrading", "upgrade-failed", "ready"];
         assert_eq!(story, expected);
     }
 

@@ -27,7 +27,20 @@ impl Versions {
         Self { desk }
     }
 
-    async fn list(&self, id: &str) -> Result<ListVersionsResponse, Status> {
+    /// What can be chosen, and what is known.
+    pub async fn list(&self, id: &str) -> Result<ListVersionsResponse, Status> {
+        let agents = self.desk.catalogue.versions(pins::AGENT).await?;
+        let operators = self.desk.catalogue.versions(pins::OPERATOR).await?;
+        self.known(id, agents, operators).await
+    }
+
+    /// What is known, with these lists to choose from. Asks no registry.
+    pub async fn known(
+        &self,
+        id: &str,
+        agents: Vec<semver::Version>,
+        operators: Vec<semver::Version>,
+    ) -> Result<ListVersionsResponse, Status> {
         let row = self.desk.environment(id).await?;
         let observation = self.desk.store.observation(id).await?;
         let desired = self.desk.store.desired(id).await?;
@@ -38,8 +51,6 @@ impl Versions {
             let seen = observed.components.get(release).cloned().unwrap_or_default();
             versions(chosen, available, &seen, freshness, now)
         };
-        let agents = self.desk.catalogue.versions(pins::AGENT).await?;
-        let operators = self.desk.catalogue.versions(pins::OPERATOR).await?;
         let last_seen = match freshness {
             Freshness::Never => None,
             Freshness::Fresh { last_seen } | Freshness::Stale { last_seen } => Some(last_seen),

@@ -11,7 +11,7 @@ use kube::{ResourceExt as _, api::DynamicObject};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::api::cluster::{CLUSTER_ID, CUSTOMER_ID, MAX_SIZE, QdrantClusterSpec};
+use crate::api::cluster::{CLUSTER_ID, CUSTOMER_ID, MAX_SIZE, QdrantClusterSpec, Resources};
 
 /// The longest id: `qdrant-headless-<id>` and `qdrant-<id>-<node>` must be DNS labels (63).
 pub const MAX_ID: usize = 47;
@@ -55,6 +55,8 @@ pub enum Invalid {
     Version(String),
     #[error("spec.size is {0}, but must be 1 to {MAX_SIZE}")]
     Size(i32),
+    #[error("spec.resources.{field} is {found:?}, which is not a quantity such as 500m or 2Gi")]
+    Quantity { field: &'static str, found: String },
     #[error("spec.{0} is not done by this version of the operator; remove it")]
     Unsupported(&'static str),
 }
@@ -75,6 +77,7 @@ impl Database {
         if !(1..=MAX_SIZE).contains(&spec.size) {
             return Err(Invalid::Size(spec.size));
         }
+        check_quantities(spec.resources.as_ref())?;
         check_supported(&spec)?;
         let pods = spec.stateful_set.as_ref().and_then(|s| s.pods.as_ref());
         Ok(Self {
@@ -157,6 +160,38 @@ fn check_version(version: &str) -> Result<(), Invalid> {
     Err(Invalid::Version(version.chars().take(100).collect()))
 }
 
+fn check_quantities(resources: Option<&Resources>) -> Result<(), Invalid> {
+    let Some(resources) = resources else { return Ok(()) };
+    let requests = resources.requests.clone().unwrap_or_default();
+    for (field, quantity) in [
+        ("cpu", &resources.cpu),
+        ("memory", &resources.memory),
+        ("storage", &resources.storage),
+        ("requests.cpu", &requests.cpu),
+        ("requests.memory", &requests.memory),
+    ] {
+        if let Some(text) = quantity
+            && !is_quantity(text)
+        {
+            return Err(Invalid::Quantity { field, found: text.chars().take(100).collect() });
+        }
+    }
+    Ok(())
+}
+
+/// A non-negative quantity in the forms that people write: digits, perhaps a point, and a suffix.
+fn is_quantity(text: &str) -> bool {
+    const SUFFIXES: [&str; 14] =
+        ["", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    text.len() <= 32
+        && digits(whole)
+        && digits(fraction)
+        && SUFFIXES.contains(&&text[number.len()..])
+}
+
 /// What is not yet done is refused rather than ignored.
 fn check_supported(spec: &QdrantClusterSpec) -> Result<(), Invalid> {
     let config = spec.config.as_ref();
@@ -209,6 +244,9 @@ mod tests {
         assert!(with("size", json!(MAX_SIZE)).is_ok());
         assert!(with("somethingNew", json!({ "a": 1 })).is_ok());
         assert!(with("ingress", json!({ "enabled": false })).is_ok());
+        for quantity in ["1", "0.5", "500m", "2Gi", "1000k"] {
+            assert!(with("resources", json!({ "cpu": quantity })).is_ok(), "{quantity}");
+        }
     }
 
     #[test]
@@ -224,6 +262,13 @@ mod tests {
             ("version", json!("v1 0"), "not an image tag"),
             ("version", json!("v".repeat(129)), "not an image tag"),
             ("tolerations", json!([{ "tolerationSeconds": "x" }]), "spec.tolerations cannot"),
+            ("resources", json!({ "cpu": "lots" }), "resources.cpu is \"lots\""),
+            ("resources", json!({ "storage": "1Qi" }), "resources.storage is"),
+            (
+                "resources",
+                json!({ "requests": { "memory": "-1" } }),
+                "resources.requests.memory is",
+            ),
             ("gpu", json!({ "gpuType": "nvidia" }), "spec.gpu is not done"),
             ("ingress", json!({ "enabled": true }), "spec.ingress is not done"),
         ] {

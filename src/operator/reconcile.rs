@@ -110,6 +110,9 @@ async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<
         // Owner references let Kubernetes remove everything but the claims.
         return Ok(Action::await_change());
     }
+    if !is_current(&context.client, &object).await? {
+        return Ok(Action::await_change());
+    }
     let was = status_of(&object);
     let generation = object.metadata.generation;
     let database = match Database::read(&object) {
@@ -139,6 +142,18 @@ async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<
     );
     report(&context.client, &object, &now).await?;
     Ok(Action::requeue(if failure.is_some() { RETRY } else { RESYNC }))
+}
+
+/// Whether the object is still there. The watch may lag behind a deletion, and then the removal of
+/// what it owned would have everything made anew, only for Kubernetes to remove it again.
+async fn is_current(client: &Client, object: &DynamicObject) -> Result<bool, Error> {
+    let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
+    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource());
+    let found = api.get_metadata_opt(&name).await;
+    let found = found.map_err(|source| Error::Observe { name, source })?;
+    Ok(found.is_some_and(|found| {
+        found.metadata.uid == object.metadata.uid && found.metadata.deletion_timestamp.is_none()
+    }))
 }
 
 /// What the object says about itself; a status that cannot be read counts as none.

@@ -102,7 +102,11 @@ fn phase(
         Some(ClusterPhase::Suspended | ClusterPhase::Suspending | ClusterPhase::Resuming) => {
             ClusterPhase::Resuming
         }
-        _ if seen.pods.len() != wanted => ClusterPhase::Scaling,
+        // What was healthy had as many nodes as were wanted then.
+        Some(ClusterPhase::Healthy) if was.current_nodes != Some(database.replicas()) => {
+            ClusterPhase::Scaling
+        }
+        _ if seen.pods.len() > wanted => ClusterPhase::Scaling,
         // Scaling goes on until the new nodes are ready.
         Some(ClusterPhase::Scaling) => ClusterPhase::Scaling,
         _ if !is_rolled_out(seen) && was.version.as_ref() != Some(&database.spec.version) => {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::version::Version;
+use crate::version;
 use crate::yaml;
 
 /// What Chart.yaml says. Serializes to the JSON that Helm keeps in release records.
@@ -137,7 +137,7 @@ impl Metadata {
         if self.name.contains('/') {
             return invalid(format!("chart.metadata.name {:?} is invalid", self.name));
         }
-        if Version::parse(&self.version).is_none() {
+        if !version::is_version(&self.version) {
             return invalid(format!("chart.metadata.version {:?} is invalid", self.version));
         }
         if !matches!(self.kind.as_str(), "" | "application" | "library") {

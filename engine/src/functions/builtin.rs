@@ -1,13 +1,14 @@
 //! Go's own functions, but for comparisons.
 
-use super::{Call, Function, Kind, Returned};
+use super::{Function, Kind, Returned};
 use crate::template::{ListType, MapType, Value, printf};
 
 pub(super) const TABLE: &[Function] = &[
     // The evaluator runs these two itself, so that later arguments are not evaluated.
     Function::variadic("and", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(a[0].clone())),
     Function::variadic("or", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(a[0].clone())),
-    Function::variadic("call", &[Kind::Reflect], Kind::Reflect, call),
+    // No value of a chart is a function, so the evaluator answers for this one too.
+    Function::variadic("call", &[Kind::Reflect], Kind::Reflect, |_, a| Ok(a[0].clone())),
     Function::new("not", &[Kind::Reflect], |_, a| Ok((!a[0].is_true()).into())),
     Function::new("len", &[Kind::Reflect], |_, a| len(&a[0])),
     Function::variadic("index", &[Kind::Reflect], Kind::Reflect, |_, a| index(&a[0], &a[1..])),
@@ -20,13 +21,6 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("js", &[], Kind::Any, |_, a| Ok(js(&joined(a)).into())),
     Function::variadic("urlquery", &[], Kind::Any, |_, a| Ok(url_query(&joined(a)).into())),
 ];
-
-fn call(_: &Call<'_>, args: &[Value]) -> Returned {
-    match &args[0] {
-        Value::Nil => Err("call of nil".into()),
-        other => Err(format!("non-function of type {}", other.type_name()).into()),
-    }
-}
 
 fn len(value: &Value) -> Returned {
     let len = match value {

@@ -3,7 +3,7 @@
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{Call, Function, Kind, Returned, bytes, int, text};
+use super::{Call, Function, Kind, Returned, bytes, int, refused, text};
 use crate::template::Value;
 
 use Kind::{Any, Int, String as S};
@@ -66,13 +66,6 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("encryptAES", &[S, S], |_, _| refused("encryptAES")),
     Function::new("decryptAES", &[S, S], |_, _| refused("decryptAES")),
 ];
-
-fn refused(name: &str) -> Returned {
-    Err(format!(
-        "the function {name} is not supported; pass the value in through the chart's values"
-    )
-    .into())
-}
 
 fn adler32(bytes: &[u8]) -> u32 {
     let (a, b) = bytes.iter().fold((1u32, 0u32), |(a, b), byte| {

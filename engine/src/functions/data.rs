@@ -8,6 +8,10 @@ use Kind::{Any, String as S};
 pub(super) const TABLE: &[Function] = &[
     Function::new("toYaml", &[Any], |_, a| Ok(to_yaml(&a[0]).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |_, a| Ok(to_yaml(&a[0])?.into())),
+    Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
+    Function::new("toToml", &[Any], |_, _| super::refused("toToml")),
+    Function::new("mustToToml", &[Any], |_, _| super::refused("mustToToml")),
+    Function::new("fromToml", &[S], |_, _| super::refused("fromToml")),
     Function::new("fromYaml", &[S], |_, a| Ok(object(parse_yaml(&a[0])))),
     Function::new("fromYamlArray", &[S], |_, a| Ok(array(parse_yaml(&a[0])))),
     Function::new("toJson", &[Any], |_, a| {

@@ -36,7 +36,7 @@ pub(super) const TABLE: &[Function] = &[
         if a[1..].iter().any(|v| to_float64(v) == 0.0) {
             return Err("decimal division by 0".into());
         }
-        decimal(&a[0], &a[1..], |x, y| x / y)
+        divide_floats(a)
     }),
     Function::variadic("mulf", &[Any], Any, |_, a| decimal(&a[0], &a[1..], |x, y| x * y)),
     Function::variadic("max", &[Any], Any, |_, a| extreme(a, i64::max)),
@@ -94,6 +94,15 @@ fn decimal(first: &Value, others: &[Value], operate: fn(f64, f64) -> f64) -> Ret
         result = format_float(raw, 'e', 14).parse().unwrap_or(raw);
     }
     Ok(Value::Float(result))
+}
+
+/// Sprig's decimals divide to 16 places.
+fn divide_floats(a: &[Value]) -> Returned {
+    let quotient = |x: f64, y: &Value| {
+        let raw = x / to_float64(y);
+        format!("{raw:.16}").parse().unwrap_or(raw)
+    };
+    Ok(Value::Float(a[1..].iter().fold(to_float64(&a[0]), quotient)))
 }
 
 fn round(_: &Call<'_>, a: &[Value]) -> Returned {

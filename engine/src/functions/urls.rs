@@ -38,6 +38,11 @@ fn parse(_: &Call<'_>, a: &[Value]) -> Returned {
     } else if scheme.is_empty() && rest.split('/').next().is_some_and(|s| s.contains(':')) {
         return wrong("first path segment in URL cannot contain colon");
     }
+    if let Some(bad) =
+        host.chars().find(|c| matches!(c, ' ' | '"' | '\\' | '^' | '`' | '{' | '|' | '}'))
+    {
+        return wrong(&format!("invalid character {} in host name", quote(&[bad as u8])));
+    }
     let port = host.rfind(':').filter(|i| *i > host.rfind(']').unwrap_or(0));
     if let Some(i) = port
         && !host[i + 1..].bytes().all(|b| b.is_ascii_digit())

@@ -82,7 +82,7 @@ impl std::fmt::Display for Item {
             kind if kind.is_keyword() => write!(f, "<{}>", self.value),
             _ if self.value.len() > 10 => {
                 let cut = self.value.floor_char_boundary(10);
-                write!(f, "{}...", super::quote::quote(self.value[..cut].as_bytes()))
+                write!(f, "{}...", super::quote::quote(&self.value.as_bytes()[..cut]))
             }
             _ => f.write_str(&super::quote::quote(self.value.as_bytes())),
         }
@@ -479,7 +479,7 @@ fn is_space(c: char) -> bool {
 
 fn is_alphanumeric(c: char) -> bool {
     // Go counts only letters and decimal digits.
-    c == '_' || c.is_alphabetic() || (c.is_numeric() && c.to_digit(10).is_some())
+    c == '_' || c.is_alphabetic() || c.is_ascii_digit()
 }
 
 fn has_left_trim_marker(text: &str) -> bool {

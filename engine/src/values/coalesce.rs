@@ -180,11 +180,10 @@ pub(crate) fn tables(
             (None, value) => {
                 into.insert(key, value);
             }
-            (Some(Value::Null), value) => {
-                if nulls == Nulls::Remove && !value.is_null() {
-                    into.remove(&key);
-                }
+            (Some(Value::Null), value) if nulls == Nulls::Remove && !value.is_null() => {
+                into.remove(&key);
             }
+            (Some(Value::Null), _) => {}
             (Some(Value::Object(old)), Value::Object(new)) => {
                 tables(old, new, &path, nulls, warnings);
             }

@@ -85,7 +85,9 @@ fn whole(float: f64) -> Option<Number> {
 pub(crate) fn normalise(value: &mut Value) {
     match value {
         Value::Number(number) if number.is_f64() => {
-            if let Some(int) = number.as_f64().and_then(whole) {
+            // Go keeps the sign of a zero.
+            let float = number.as_f64().filter(|float| *float != 0.0 || float.is_sign_positive());
+            if let Some(int) = float.and_then(whole) {
                 *number = int;
             }
         }

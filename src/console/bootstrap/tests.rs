@@ -42,7 +42,7 @@ fn the_shape_that_clients_expect() {
         "kubectl delete secret qdrant-cloud-creds --namespace qdrant --ignore-not-found",
         "kubectl create secret generic qdrant-cloud-creds --from-literal='access-key=5f7c|key' --namespace qdrant",
         "printf '%s' pw | helm registry login registry.vendor.test --username robot --password-stdin",
-        r#"helm upgrade --install qdrant-cloud-agent oci://registry.vendor.test/qdrant-charts/qdrant-cloud-agent --version 1.2.3 --namespace qdrant --set podAnnotations.accessKeyHash=b32db1c461cc9db859c7cd3e2f0e56b5a1d40fc6cf3b4c3ed8fb4b42c7b0b3a1 --set-json 'config={"serverURL":"https://vendor.test","grpcServerURL":"https://vendor.test","hybridCloud":{"id":"5f7c","accountId":"acc"},"logLevel":"info","consolePublicKey":"iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w="}' --set-json 'image={"repository":"registry.vendor.test/qdrant/qdrant-cloud-agent"}' --set-json 'imagePullSecrets=[{"name":"qdrant-registry-creds"}]'"#,
+        r#"helm upgrade --install qdrant-cloud-agent oci://registry.vendor.test/qdrant-charts/qdrant-cloud-agent --version 1.2.3 --namespace qdrant --set podAnnotations.accessKeyHash=12550fa8bf039b9c739feaf2cdd2916eb975dc19fb268da56f012921ca8c169d --set-json 'config={"consolePublicKey":"iojj3XQJ8ZX9UtstPLpdcspnCb8dlBIb83SIAbQPb1w=","grpcServerURL":"https://vendor.test","hybridCloud":{"accountId":"acc","id":"5f7c"},"logLevel":"info","serverURL":"https://vendor.test"}' --set-json 'image={"repository":"registry.vendor.test/qdrant/qdrant-cloud-agent"}' --set-json 'imagePullSecrets=[{"name":"qdrant-registry-creds"}]'"#,
     ];
     assert_eq!(made(sample(), "pw", Configuration::default()), expected);
 }
@@ -80,7 +80,7 @@ fn secrets_reach_the_tools_unchanged_whatever_they_hold() {
     let expected = format!("<--docker-password={password}>");
     assert!(calls.iter().any(|call| call.contains(&expected)), "{calls:#?}");
     assert!(calls.iter().any(|call| call.contains("<--from-literal=access-key=5f7c|key>")));
-    let values = "<config={\"serverURL\":\"https://vendor.test\"";
+    let values = "<config={\"consolePublicKey\":\"";
     assert!(calls.iter().any(|call| call.contains(values)), "{calls:#?}");
 }
 

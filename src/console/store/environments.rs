@@ -92,11 +92,14 @@ impl Store {
             .bind(namespace)
             .fetch_all(&mut *tx)
             .await?;
+        let mut other_names = Vec::new();
         for other in &others {
-            let name: String = other.try_get("name")?;
-            if name == document.name {
-                return Ok(Saved::NameTaken);
-            }
+            other_names.push(other.try_get::<String, _>("name")?);
+        }
+        if other_names.contains(&document.name) {
+            return Ok(Saved::NameTaken);
+        }
+        if let Some(name) = other_names.pop() {
             return Ok(Saved::NamespaceTaken(name));
         }
         let sql = if new {

@@ -47,8 +47,12 @@ fn set(rolled_out: bool) -> StatefulSet {
 }
 
 fn was(phase: ClusterPhase, version: Option<&str>) -> QdrantClusterStatus {
-    let version = version.map(str::to_owned);
-    QdrantClusterStatus { phase: Some(phase), version, ..QdrantClusterStatus::default() }
+    QdrantClusterStatus {
+        phase: Some(phase),
+        version: version.map(str::to_owned),
+        current_nodes: Some(2),
+        ..QdrantClusterStatus::default()
+    }
 }
 
 #[test]
@@ -56,6 +60,7 @@ fn phases() {
     use ClusterPhase::*;
     let (up, down) = (|i| pod(i, true), |i| pod(i, false));
     let none = QdrantClusterStatus::default;
+    let of_one = || QdrantClusterStatus { current_nodes: Some(1), ..was(Healthy, Some("v2")) };
     let run = || json!({});
     let suspend = || json!({ "suspend": true });
     for (case, spec, was, rolled_out, pods, expected) in [
@@ -63,7 +68,9 @@ fn phases() {
         ("one of two is up", run(), was(Creating, None), true, vec![up(0)], Creating),
         ("all are up", run(), was(Creating, None), true, vec![up(0), up(1)], Healthy),
         ("one fell", run(), was(Healthy, Some("v2")), true, vec![up(0), down(1)], NotReady),
-        ("one is new", run(), was(Healthy, Some("v2")), true, vec![up(0)], Scaling),
+        ("one vanished", run(), was(Healthy, Some("v2")), true, vec![up(0)], NotReady),
+        ("one is new", run(), of_one(), true, vec![up(0)], Scaling),
+        ("it came at once", run(), of_one(), true, vec![up(0), down(1)], Scaling),
         ("it starts", run(), was(Scaling, Some("v2")), true, vec![up(0), down(1)], Scaling),
         ("one too many", run(), was(Healthy, Some("v2")), true, vec![up(0), up(1), up(2)], Scaling),
         ("other version", run(), was(Healthy, Some("v1")), false, vec![up(0), down(1)], Upgrading),

@@ -59,10 +59,12 @@ impl<'t> State<'t, '_> {
             Term::Bool { value, .. } => Ok(Value::Bool(*value)),
             Term::String { text, .. } => Ok(Value::String(text.clone())),
             Term::Number { text, number, .. } => {
-                let hex = text.starts_with("0x") || text.starts_with("0X");
-                let looks_float = !text.starts_with('\'')
-                    && !(hex && !text.contains(['p', 'P']))
-                    && text.contains(['.', 'e', 'E', 'p', 'P']);
+                let marks: &[char] = if text.starts_with("0x") || text.starts_with("0X") {
+                    &['p', 'P']
+                } else {
+                    &['.', 'e', 'E', 'p', 'P']
+                };
+                let looks_float = !text.starts_with('\'') && text.contains(marks);
                 match (number.float, number.int) {
                     (Some(f), _) if looks_float => Ok(Value::Float(f)),
                     (_, Some(i)) => Ok(Value::Int(i)),

@@ -27,7 +27,10 @@ impl<'t> State<'t, '_> {
             values.push(self.validate(operand, kind)?.value);
         }
         let call = Call { set: self.set, run: self.run };
-        let result = (function.body)(&call, &values);
+        let result = match function.name {
+            "call" => Err(not_callable(args, &values[0])),
+            _ => (function.body)(&call, &values),
+        };
         self.run.ascend();
         let result = result.and_then(|value| {
             if let Value::String(text) | Value::Bytes(text) = &value {
@@ -84,4 +87,16 @@ impl<'t> State<'t, '_> {
         }
         Ok(last.unwrap_or(value))
     }
+}
+
+/// Why `call` fails: a chart cannot hold a function.
+fn not_callable(args: &[Term], value: &Value) -> Cause {
+    if matches!(value, Value::Nil) {
+        return "call of nil".into();
+    }
+    let name = match args.first() {
+        Some(term) => term.to_string(),
+        None => String::from_utf8_lossy(&printf::text_of(value)).into_owned(),
+    };
+    format!("non-function {name} of type {}", value.type_name()).into()
 }

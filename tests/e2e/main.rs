@@ -1,0 +1,22 @@
+//! End to end: real clusters, pods, charts, registry and Console, the genuine helm, and a network in which the customer
+//! can open the vendor's port and nothing else. Needs root; `make test` runs it.
+//!
+//! - `story`: the demo, with assertions: install, adopt, upgrade both, read Helm's history, delete.
+//! - `page`: a person upgrades by clicking, in a real browser.
+//! - `broken`: a version that never becomes ready is rolled back, and the Console shows it.
+//! - `killed`: SIGKILL at ten moments of an upgrade, and one clean revision each time.
+//! - `privilege`: the audit log of all that the agents did.
+//! - `database`: a QdrantCluster made and deleted through the Console.
+//! - `refused`: bad input, and what people are told.
+
+mod browser;
+mod console;
+mod world;
+
+mod broken;
+mod database;
+mod killed;
+mod page;
+mod privilege;
+mod refused;
+mod story;
