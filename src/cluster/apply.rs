@@ -185,8 +185,7 @@ mod tests {
         use Adoption::{Adopt, Refuse};
         let bare = metadata(json!({"labels": {"app": "x"}}));
         let (ours, theirs) = (live("r"), live("other"));
-        let cases: [(Option<&ObjectMeta>, Option<&str>, bool, Adoption, Result<Step, Obstacle>);
-            9] = [
+        let cases = [
             (None, Some("n"), false, Adopt, Ok(Step::Write)),
             (None, None, true, Adopt, Ok(Step::Write)),
             (Some(&ours), Some("n"), false, Adopt, Ok(Step::Write)),

@@ -191,7 +191,7 @@ async fn not_ready(
     message: &str,
     asked: Option<Duration>,
 ) -> Result<Action, Error> {
-    let pause = context.pause(&report.name().to_owned(), asked);
+    let pause = context.pause(report.name(), asked);
     let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == message);
     report.draft().not_ready(reason, message);
     report.save().await?;
@@ -233,7 +233,7 @@ async fn set_finalizer(
     });
     let merge = Patch::Merge(&patch);
     match api.patch_metadata(&release.name_any(), &PatchParams::default(), &merge).await {
-        Err(error) if !(error::is_code(&error, 404) && !on) => Err(error),
+        Err(error) if on || !error::is_code(&error, 404) => Err(error),
         _ => Ok(()),
     }
 }

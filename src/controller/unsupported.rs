@@ -113,3 +113,106 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         .find(|(refused, _, _)| *refused)
         .map(|(_, field, instead)| Unsupported { field, instead })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn release(more: Value) -> HelmRelease {
+        let mut spec = json!({
+            "interval": "1m",
+            "chart": {"spec": {"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r"}}},
+        });
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
+        }))
+        .expect("a release")
+    }
+
+    fn chart(more: (&str, Value)) -> Value {
+        let mut spec = json!({"chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "r"}});
+        spec[more.0] = more.1;
+        json!({"chart": {"spec": spec}})
+    }
+
+    #[test]
+    fn refused() {
+        let source = |field: &str, value: &str| {
+            let mut source = json!({"kind": "HelmRepository", "name": "r"});
+            source[field] = json!(value);
+            chart(("sourceRef", source))
+        };
+        let cases = [
+            ("chart.spec.sourceRef.kind", source("kind", "Bucket")),
+            ("chart.spec.sourceRef.namespace", source("namespace", "other")),
+            ("chart.spec.valuesFiles", chart(("valuesFiles", json!(["a.yaml"])))),
+            ("chart.spec.verify", chart(("verify", json!({"provider": "cosign"})))),
+            ("kubeConfig", json!({"kubeConfig": {"secretRef": {"name": "k"}}})),
+            ("targetNamespace", json!({"targetNamespace": "other"})),
+            ("storageNamespace", json!({"storageNamespace": "other"})),
+            ("dependsOn", json!({"dependsOn": [{"name": "d"}]})),
+            ("serviceAccountName", json!({"serviceAccountName": "s"})),
+            ("persistentClient", json!({"persistentClient": false})),
+            ("driftDetection.mode", json!({"driftDetection": {"mode": "warn"}})),
+            ("driftDetection.ignore", json!({"driftDetection": {"ignore": [{"paths": ["/a"]}]}})),
+            ("test.enable", json!({"test": {"enable": true}})),
+            ("commonMetadata", json!({"commonMetadata": {"labels": {"a": "b"}}})),
+            ("postRenderers", json!({"postRenderers": [{}]})),
+            ("postRenderStrategy", json!({"postRenderStrategy": "nohooks"})),
+            ("waitStrategy.name", json!({"waitStrategy": {"name": "legacy"}})),
+            (
+                "healthCheckExprs",
+                json!({"healthCheckExprs": [{"apiVersion": "v1", "current": "true"}]}),
+            ),
+            ("install.strategy.name", json!({"install": {"strategy": {"name": "RetryOnFailure"}}})),
+            (
+                "install.disableOpenAPIValidation",
+                json!({"install": {"disableOpenAPIValidation": true}}),
+            ),
+            ("install.createNamespace", json!({"install": {"createNamespace": true}})),
+            ("install.serverSideApply", json!({"install": {"serverSideApply": false}})),
+            ("upgrade.strategy.name", json!({"upgrade": {"strategy": {"name": "RetryOnFailure"}}})),
+            (
+                "upgrade.disableOpenAPIValidation",
+                json!({"upgrade": {"disableOpenAPIValidation": true}}),
+            ),
+            ("upgrade.force", json!({"upgrade": {"force": true}})),
+            ("upgrade.preserveValues", json!({"upgrade": {"preserveValues": true}})),
+            ("upgrade.cleanupOnFail", json!({"upgrade": {"cleanupOnFail": true}})),
+            ("upgrade.serverSideApply", json!({"upgrade": {"serverSideApply": "disabled"}})),
+            (
+                "upgrade.chartNameChangeStrategy",
+                json!({"upgrade": {"chartNameChangeStrategy": "Reinstall"}}),
+            ),
+        ];
+        for (field, more) in cases {
+            let found = first(&release(more)).map(|u| u.field);
+            assert_eq!(found, Some(field));
+        }
+    }
+
+    #[test]
+    fn honoured() {
+        let action = json!({
+            "timeout": "1m", "disableWait": true, "disableWaitForJobs": true, "disableHooks": true,
+            "disableSchemaValidation": true, "disableTakeOwnership": true, "crds": "CreateReplace",
+            "remediation": {"retries": 1, "remediateLastFailure": true},
+        });
+        let all = json!({
+            "releaseName": "x", "targetNamespace": "n", "storageNamespace": "n", "timeout": "1m",
+            "maxHistory": 3, "suspend": false, "persistentClient": true, "values": {"a": 1},
+            "valuesFrom": [{"kind": "Secret", "name": "s"}],
+            "install": action, "upgrade": action, "driftDetection": {"mode": "disabled"},
+            "rollback": {"timeout": "1m", "disableWait": true, "disableHooks": true},
+            "uninstall": {"keepHistory": true, "deletionPropagation": "foreground"},
+            "waitStrategy": {"name": "poller"}, "test": {"enable": false},
+        });
+        assert_eq!(first(&release(all)), None);
+        assert_eq!(first(&release(json!({}))), None);
+    }
+}
