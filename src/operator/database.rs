@@ -8,9 +8,10 @@ use k8s_openapi::api::{
     policy::v1::PodDisruptionBudgetSpec,
 };
 use kube::{ResourceExt as _, api::DynamicObject};
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+use super::unsupported::{self, Unsupported};
 use crate::api::cluster::{CLUSTER_ID, CUSTOMER_ID, MAX_SIZE, QdrantClusterSpec, Resources};
 
 /// The longest id: `qdrant-headless-<id>` and `qdrant-<id>-<node>` must be DNS labels (63).
@@ -57,8 +58,8 @@ pub enum Invalid {
     Size(i32),
     #[error("spec.resources.{field} is {found:?}, which is not a quantity such as 500m or 2Gi")]
     Quantity { field: &'static str, found: String },
-    #[error("spec.{0} is not done by this version of the operator; remove it")]
-    Unsupported(&'static str),
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
 }
 
 impl Database {
@@ -78,7 +79,9 @@ impl Database {
             return Err(Invalid::Size(spec.size));
         }
         check_quantities(spec.resources.as_ref())?;
-        check_supported(&spec)?;
+        if let Some(unsupported) = unsupported::first(&spec) {
+            return Err(unsupported.into());
+        }
         let pods = spec.stateful_set.as_ref().and_then(|s| s.pods.as_ref());
         Ok(Self {
             namespace: object.namespace().unwrap_or_default(),
@@ -110,13 +113,44 @@ impl Database {
     }
 }
 
-fn field<F: DeserializeOwned>(
+fn field<F: DeserializeOwned + Serialize>(
     field: &'static str,
-    value: &impl serde::Serialize,
+    value: &impl Serialize,
 ) -> Result<F, Invalid> {
-    serde_json::to_value(value)
-        .and_then(serde_json::from_value)
-        .map_err(|e| Invalid::Field { field, reason: e.to_string() })
+    let read = || {
+        let given = serde_json::to_value(value)?;
+        let read: F = serde_json::from_value(given.clone())?;
+        let kept = serde_json::to_value(&read)?;
+        Ok((read, lost(&given, &kept)))
+    };
+    match read() {
+        Ok((read, None)) => Ok(read),
+        Ok((_, Some(key))) => {
+            let reason = format!("Kubernetes does not know {key:?} there; remove it");
+            Err(Invalid::Field { field, reason })
+        }
+        Err(error) => {
+            let error: serde_json::Error = error;
+            Err(Invalid::Field { field, reason: error.to_string() })
+        }
+    }
+}
+
+/// The first key that reading dropped.
+fn lost(given: &Value, kept: &Value) -> Option<String> {
+    match (given, kept) {
+        (Value::Object(given), Value::Object(kept)) => given
+            .iter()
+            .filter(|(_, value)| !value.is_null())
+            .find_map(|(key, value)| match kept.get(key) {
+                Some(kept) => lost(value, kept),
+                None => Some(key.chars().take(100).collect()),
+            }),
+        (Value::Array(given), Value::Array(kept)) => {
+            given.iter().zip(kept).find_map(|(given, kept)| lost(given, kept))
+        }
+        _ => None,
+    }
 }
 
 fn check_id(id: &str) -> Result<(), Invalid> {
@@ -192,31 +226,6 @@ fn is_quantity(text: &str) -> bool {
         && SUFFIXES.contains(&&text[number.len()..])
 }
 
-/// What is not yet done is refused rather than ignored.
-fn check_supported(spec: &QdrantClusterSpec) -> Result<(), Invalid> {
-    let config = spec.config.as_ref();
-    let service = config.and_then(|c| c.service.as_ref());
-    let enabled = |value: &Option<Value>| {
-        value.as_ref().is_some_and(|v| v.get("enabled") == Some(&Value::Bool(true)))
-    };
-    for (used, field) in [
-        (enabled(&spec.ingress), "ingress"),
-        (spec.gpu.is_some(), "gpu"),
-        (spec.storage.is_some(), "storage"),
-        (!spec.read_clusters.is_empty(), "readClusters"),
-        (spec.write_cluster.is_some(), "writeCluster"),
-        (spec.multi_az == Some(true), "multiAZ"),
-        (config.is_some_and(|c| c.tls.is_some()), "config.tls"),
-        (service.is_some_and(|s| s.enable_tls == Some(true)), "config.service.enable_tls"),
-        (config.is_some_and(|c| enabled(&c.audit)), "config.audit"),
-    ] {
-        if used {
-            return Err(Invalid::Unsupported(field));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -242,8 +251,6 @@ mod tests {
     fn sound_ones_are_read() {
         assert!(with("size", json!(1)).is_ok());
         assert!(with("size", json!(MAX_SIZE)).is_ok());
-        assert!(with("somethingNew", json!({ "a": 1 })).is_ok());
-        assert!(with("ingress", json!({ "enabled": false })).is_ok());
         for quantity in ["1", "0.5", "500m", "2Gi", "1000k"] {
             assert!(with("resources", json!({ "cpu": quantity })).is_ok(), "{quantity}");
         }
@@ -270,7 +277,7 @@ mod tests {
                 "resources.requests.memory is",
             ),
             ("gpu", json!({ "gpuType": "nvidia" }), "spec.gpu is not done"),
-            ("ingress", json!({ "enabled": true }), "spec.ingress is not done"),
+            ("tolerations", json!([{ "key": "a", "kye": "b" }]), "does not know \"kye\""),
         ] {
             let error = with(field, value).expect_err(reason).to_string();
             assert!(error.contains(reason), "{error} should contain {reason}");

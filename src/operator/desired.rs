@@ -27,10 +27,15 @@ pub const GRPC: u16 = 6334;
 /// Between nodes.
 pub const PEER: u16 = 6335;
 
+/// Annotation of a pod: it differs when the settings differ, so that a change restarts the nodes.
+pub const CONFIG_DIGEST: &str = "qdrant.io/config-digest";
+/// Label that StatefulSets give to their pods.
+const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
+
 /// Every object, in the order in which they are applied.
 pub fn objects(database: &Database, settings: &ClusterManagement) -> Vec<Value> {
     let files = config::Files::of(database);
-    vec![
+    let mut objects = vec![
         object(
             database,
             "v1",
@@ -53,14 +58,12 @@ pub fn objects(database: &Database, settings: &ClusterManagement) -> Vec<Value> 
         headless(database),
         service(database),
         budget(database),
-        object(
-            database,
-            "apps/v1",
-            "StatefulSet",
-            &database.name,
-            json!({ "spec": stateful_set::spec(database, settings, &files.digest()) }),
-        ),
-    ]
+    ];
+    if database.spec.service_per_node != Some(false) {
+        objects.extend((0..database.spec.size).map(|node| service_of_node(database, node)));
+    }
+    objects.push(stateful_set(database, settings, &files.digest()));
+    objects
 }
 
 /// What a selector may use: these labels never change.
@@ -141,14 +144,46 @@ fn service(database: &Database) -> Value {
     service
 }
 
+/// The Service of one node, for clients that choose their node themselves.
+fn service_of_node(database: &Database, node: i32) -> Value {
+    let name = format!("{}-{node}", database.name);
+    let mut selector = selector(database);
+    selector.insert(POD_NAME.into(), name.clone());
+    let spec = json!({
+        "type": "ClusterIP",
+        "selector": selector,
+        "ports": ports(&[("http", HTTP), ("grpc", GRPC)]),
+    });
+    object(database, "v1", "Service", &name, json!({ "spec": spec }))
+}
+
+fn stateful_set(database: &Database, settings: &ClusterManagement, digest: &str) -> Value {
+    let spec = stateful_set::spec(database, settings, digest);
+    let mut set =
+        object(database, "apps/v1", "StatefulSet", &database.name, json!({ "spec": spec }));
+    let wanted = database.spec.stateful_set.as_ref();
+    if let Some(annotations) = wanted.map(|set| &set.annotations).filter(|all| !all.is_empty()) {
+        set["metadata"]["annotations"] = json!(annotations);
+    }
+    set
+}
+
 /// One node at a time may be taken away, unless the spec says otherwise.
 fn budget(database: &Database) -> Value {
     let wanted = database.budget.clone().unwrap_or_default();
     let mut spec = json!({ "selector": { "matchLabels": selector(database) } });
-    match (wanted.min_available, wanted.max_unavailable) {
-        (Some(min), _) => spec["minAvailable"] = json!(min),
-        (None, Some(max)) => spec["maxUnavailable"] = json!(max),
-        (None, None) => spec["maxUnavailable"] = json!(1),
+    if wanted.min_available.is_none() && wanted.max_unavailable.is_none() {
+        spec["maxUnavailable"] = json!(1);
+    }
+    // Both together is for the API server to refuse.
+    for (field, value) in [
+        ("minAvailable", wanted.min_available.map(|count| json!(count))),
+        ("maxUnavailable", wanted.max_unavailable.map(|count| json!(count))),
+        ("unhealthyPodEvictionPolicy", wanted.unhealthy_pod_eviction_policy.map(Value::from)),
+    ] {
+        if let Some(value) = value {
+            spec[field] = value;
+        }
     }
     object(database, "policy/v1", "PodDisruptionBudget", &database.name, json!({ "spec": spec }))
 }

@@ -12,8 +12,11 @@ use k8s_openapi::{
     jiff::Timestamp,
 };
 use kube::{
-    Client, ResourceExt as _,
-    api::{Api, ApiResource, DynamicObject, GroupVersionKind, ListParams, Patch, PatchParams},
+    Client, Resource as _, ResourceExt as _,
+    api::{
+        Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
+        PatchParams,
+    },
     runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
 };
 use serde_json::{Value, json};
@@ -23,12 +26,17 @@ use super::{
     FIELD_MANAGER,
     database::Database,
     desired,
+    metrics::ClustersByPhase,
     settings::ClusterManagement,
-    status::{self, Observation},
+    status::{self, Change, Observation},
 };
 use crate::{
     api::cluster::{CLUSTER_ID, QdrantCluster, QdrantClusterStatus},
-    cluster::error::explain,
+    cluster::{
+        error::{explain, is_code},
+        events::Events,
+    },
+    telemetry::metrics::Metrics,
 };
 
 /// The most nodes that are listed for one database: one page.
@@ -57,21 +65,28 @@ pub enum Error {
 struct Context {
     client: Client,
     settings: ClusterManagement,
+    events: Events,
 }
 
 /// Looks after the QdrantClusters of one namespace until `shutdown`.
 pub async fn run(
     client: Client,
     namespace: &str,
+    identity: &str,
     settings: ClusterManagement,
+    metrics: &Metrics,
     shutdown: CancellationToken,
 ) {
     let resource = resource();
     let clusters: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let ours = watcher::Config::default().labels("app=qdrant");
-    let context = Arc::new(Context { client: client.clone(), settings });
+    let events = Events::new(client.clone(), FIELD_MANAGER, identity);
+    let context = Arc::new(Context { client: client.clone(), settings, events });
     let owner = resource.clone();
-    Controller::new_with(clusters, watcher::Config::default(), resource)
+    let controller = Controller::new_with(clusters, watcher::Config::default(), resource);
+    let by_phase = ClustersByPhase(controller.store());
+    metrics.register("operator_clusters", "QdrantClusters by phase", by_phase);
+    controller
         .owns(Api::<StatefulSet>::namespaced(client.clone(), namespace), ours.clone())
         .owns(Api::<Service>::namespaced(client.clone(), namespace), ours.clone())
         .owns(Api::<ConfigMap>::namespaced(client.clone(), namespace), ours.clone())
@@ -94,7 +109,7 @@ pub async fn run(
         .await;
 }
 
-fn resource() -> ApiResource {
+pub(super) fn resource() -> ApiResource {
     ApiResource::from_gvk_with_plural(
         &GroupVersionKind::gvk("qdrant.io", "v1", "QdrantCluster"),
         &<QdrantCluster as kube::Resource>::plural(&()),
@@ -119,7 +134,7 @@ async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<
         Ok(database) => database,
         Err(invalid) => {
             let now = status::refused(&was, &invalid.to_string(), generation);
-            report(&context.client, &object, &now).await?;
+            report(&context, &object, &was, &now).await?;
             return Ok(Action::await_change());
         }
     };
@@ -140,7 +155,7 @@ async fn reconcile(object: Arc<DynamicObject>, context: Arc<Context>) -> Result<
             now: Timestamp::now(),
         },
     );
-    report(&context.client, &object, &now).await?;
+    report(&context, &object, &was, &now).await?;
     Ok(Action::requeue(if failure.is_some() { RETRY } else { RESYNC }))
 }
 
@@ -157,7 +172,7 @@ async fn is_current(client: &Client, object: &DynamicObject) -> Result<bool, Err
 }
 
 /// What the object says about itself; a status that cannot be read counts as none.
-fn status_of(object: &DynamicObject) -> QdrantClusterStatus {
+pub(super) fn status_of(object: &DynamicObject) -> QdrantClusterStatus {
     let status = object.data.get("status").cloned();
     status.and_then(|status| serde_json::from_value(status).ok()).unwrap_or_default()
 }
@@ -168,13 +183,39 @@ async fn apply(
     database: &Database,
     settings: &ClusterManagement,
 ) -> Result<(), String> {
-    for object in desired::objects(database, settings) {
+    let objects = desired::objects(database, settings);
+    for object in &objects {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
-        let api = api(client, &database.namespace, &object);
+        let api = api(client, &database.namespace, object);
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         if let Err(error) = api.patch(&name, &parameters, &Patch::Apply(&object)).await {
             return Err(format!("cannot apply {kind} {name}: {}", explain(&error)));
+        }
+    }
+    prune(client, database, &objects).await
+}
+
+/// Removes the Services of nodes that are no longer wanted: only what this very cluster owns.
+async fn prune(client: &Client, database: &Database, wanted: &[Value]) -> Result<(), String> {
+    let api = Api::<Service>::namespaced(client.clone(), &database.namespace);
+    let selector = format!("app=qdrant,{CLUSTER_ID}={}", database.spec.id);
+    let page = ListParams::default().labels(&selector).limit(MAX_PODS);
+    let found = api.list_metadata(&page).await;
+    let found = found.map_err(|error| format!("cannot list its Services: {}", explain(&error)))?;
+    let is_wanted =
+        |name: &str| wanted.iter().any(|o| o["kind"] == "Service" && o["metadata"]["name"] == name);
+    for service in found.items {
+        let name = service.name_any();
+        let is_ours = service.owner_references().iter().any(|owner| owner.uid == database.uid);
+        if !is_ours || is_wanted(&name) {
+            continue;
+        }
+        match api.delete(&name, &DeleteParams::default()).await {
+            Err(error) if !is_code(&error, 404) => {
+                return Err(format!("cannot delete Service {name}: {}", explain(&error)));
+            }
+            _ => {}
         }
     }
     Ok(())
@@ -202,10 +243,11 @@ async fn observe(
     Ok((set, pods))
 }
 
-/// Writes the status, unless it is there already.
+/// Writes the status, unless it is there already, and tells people what changed.
 async fn report(
-    client: &Client,
+    context: &Context,
     object: &DynamicObject,
+    was: &QdrantClusterStatus,
     status: &QdrantClusterStatus,
 ) -> Result<(), Error> {
     let (name, namespace) = (object.name_any(), object.namespace().unwrap_or_default());
@@ -213,7 +255,8 @@ async fn report(
     if object.data.get("status") == Some(&body) {
         return Ok(());
     }
-    let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), &namespace, &resource());
+    let (client, resource) = (context.client.clone(), resource());
+    let api: Api<DynamicObject> = Api::namespaced_with(client, &namespace, &resource);
     let patch = json!({
         "apiVersion": "qdrant.io/v1",
         "kind": "QdrantCluster",
@@ -223,6 +266,15 @@ async fn report(
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     api.patch_status(&name, &parameters, &Patch::Apply(&patch))
         .await
-        .map_err(|source| Error::Status { name, source })?;
+        .map_err(|source| Error::Status { name: name.clone(), source })?;
+    if let Some(Change { good, reason, note }) = status::change(was, status) {
+        tracing::info!(cluster = name, reason, "{note}");
+        let about = object.object_ref(&resource);
+        if good {
+            context.events.normal(&about, &reason, &note).await;
+        } else {
+            context.events.warning(&about, &reason, &note).await;
+        }
+    }
     Ok(())
 }

@@ -66,9 +66,9 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let admin = Admin::bind(settings.admin_address)?;
     let client = Client::try_default().await.map_err(Error::Kubernetes)?;
     tokio::spawn(probe(client.clone(), health.register("kubernetes")));
-    let until = shutdown.clone();
+    let (until, served) = (shutdown.clone(), metrics.clone());
     tokio::spawn(async move {
-        if let Err(error) = admin.serve(health, metrics, until).await {
+        if let Err(error) = admin.serve(health, served, until).await {
             tracing::error!("{:#}", anyhow::Error::new(error));
         }
     });
@@ -76,7 +76,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let Some(lease) = Lease::acquire(client.clone(), lease, &shutdown).await else {
         return Ok(());
     };
-    let result = lead(client, &settings.namespace, config, &shutdown, lease.lost()).await;
+    let result = lead(client, &settings, config, &metrics, &shutdown, lease.lost()).await;
     if timeout(GRACE, lease.release()).await.is_err() {
         tracing::warn!("the Lease {LEASE} was not released in time; it ends by itself");
     }
@@ -85,8 +85,9 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 
 async fn lead(
     client: Client,
-    namespace: &str,
+    process: &Settings,
     config: settings::Settings,
+    metrics: &Metrics,
     shutdown: &CancellationToken,
     lost: CancellationToken,
 ) -> Result<(), Error> {
@@ -98,10 +99,18 @@ async fn lead(
             () = lost.cancelled() => return Err(Error::LeaseLost),
         }
     }
+    if clusters.storage_class.snapshot.as_ref().is_some_and(|class| !class.is_empty()) {
+        tracing::warn!(
+            "settings.features.clusterManagement.storageClass.snapshot has no effect in this version: \
+             snapshots are kept on the volume of the database"
+        );
+    }
+    let (namespace, identity) = (&process.namespace, &process.identity);
+    let stop = shutdown.clone();
     tokio::select! {
         // Dropping the controller is what stops it at once.
         () = lost.cancelled() => Err(Error::LeaseLost),
-        () = reconcile::run(client, namespace, clusters, shutdown.clone()) => Ok(()),
+        () = reconcile::run(client, namespace, identity, clusters, metrics, stop) => Ok(()),
     }
 }
 

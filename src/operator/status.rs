@@ -75,6 +75,33 @@ pub fn refused(
     }
 }
 
+/// What people are told when a status differs from the one before.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Change {
+    /// Nothing has to be done about it.
+    pub good: bool,
+    /// The phase.
+    pub reason: String,
+    pub note: String,
+}
+
+/// A new phase is told, and a new reason for a failure; numbers that change underway are not.
+pub fn change(was: &QdrantClusterStatus, now: &QdrantClusterStatus) -> Option<Change> {
+    use ClusterPhase::*;
+    let phase = now.phase?;
+    let is_failure =
+        matches!(phase, FailedToCreate | FailedToUpdate | FailedToSuspend | FailedToResume);
+    let is_told = was.phase == Some(phase) && !(is_failure && was.reason != now.reason);
+    if is_told {
+        return None;
+    }
+    let reason = format!("{phase:?}");
+    let before = was.phase.map_or_else(String::new, |was| format!(" after {was:?}"));
+    let why = now.reason.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+    let note = format!("{reason}{before}{why}");
+    Some(Change { good: !is_failure && phase != NotReady, reason, note })
+}
+
 /// A database that was never healthy could not be created; any other could not be updated.
 fn failed(was: &QdrantClusterStatus) -> ClusterPhase {
     if was.version.is_none() { ClusterPhase::FailedToCreate } else { ClusterPhase::FailedToUpdate }

@@ -6,6 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     EnvFilter, Registry,
     fmt::Layer,
@@ -39,41 +40,68 @@ pub enum Error {
 /// Longer directives than this are refused.
 const LONGEST_LEVEL: usize = 512;
 const DEFAULT_LEVEL: &str = "info";
+/// Targets of this project's crates; targets that begin so are meant as well.
+const OURS: [&str; 3] = ["pinnace", "qdrant_cloud_agent", "qdrant_operator"];
 
-static LEVEL: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+static LEVEL: OnceLock<Level> = OnceLock::new();
 
-/// Starts logging at the level of `RUST_LOG`, or `info`. A second call changes nothing.
+struct Level {
+    handle: reload::Handle<EnvFilter, Registry>,
+    /// `RUST_LOG` is set, which outranks every other setting.
+    is_fixed: bool,
+}
+
+/// Starts logging at `info`, or at what `RUST_LOG` says, to the letter and for good. A second call
+/// changes nothing.
 pub fn init(format: Format) {
-    let start = std::env::var("RUST_LOG").ok().and_then(|level| filter(&level).ok());
+    let fixed = std::env::var("RUST_LOG").ok().and_then(|level| directives(&level).ok());
+    let is_fixed = fixed.is_some();
     let (filter, handle) =
-        reload::Layer::new(start.unwrap_or_else(|| EnvFilter::new(DEFAULT_LEVEL)));
+        reload::Layer::new(fixed.unwrap_or_else(|| EnvFilter::new(DEFAULT_LEVEL)));
     let lines = Layer::new().with_writer(io::stderr);
     let lines = match format {
         Format::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),
         Format::Json => lines.json().flatten_event(true).boxed(),
     };
     if tracing_subscriber::registry().with(filter).with(lines).try_init().is_ok() {
-        LEVEL.get_or_init(|| handle);
+        LEVEL.get_or_init(|| Level { handle, is_fixed });
     }
 }
 
-/// Changes the level of the running program: a level, or `target=level` directives.
+/// Changes the level of the running program: a level, or `target=level` directives. A level by itself
+/// is about this project's crates: at `debug` the libraries stay at `info`, at `trace` they stay at
+/// `debug`.
 pub fn set_level(level: &str) -> Result<(), Error> {
     let filter = filter(level)?;
-    let handle = LEVEL.get().ok_or(Error::NotStarted)?;
-    handle.reload(filter).map_err(|_| Error::NotStarted)?;
+    let current = LEVEL.get().ok_or(Error::NotStarted)?;
+    if current.is_fixed {
+        tracing::info!(level, "log level not changed: RUST_LOG is set");
+        return Ok(());
+    }
+    current.handle.reload(filter).map_err(|_| Error::NotStarted)?;
     tracing::info!(level, "log level changed");
     Ok(())
 }
 
 fn filter(level: &str) -> Result<EnvFilter, Error> {
+    let libraries = match level.trim().parse() {
+        Ok(LevelFilter::DEBUG) => "info",
+        Ok(LevelFilter::TRACE) => "debug",
+        _ => return directives(level),
+    };
+    let ours = OURS.map(|target| format!("{target}={}", level.trim()));
+    directives(&format!("{libraries},{}", ours.join(",")))
+}
+
+/// Directives to the letter.
+fn directives(level: &str) -> Result<EnvFilter, Error> {
     let level = level.trim();
     let invalid = || Error::Invalid { level: level.chars().take(60).collect() };
     // A bare word that is no level would be taken for the name of a target and log nothing.
     let bare_word_is_level = level
         .split(',')
         .filter(|part| !part.contains(['=', '[']))
-        .all(|part| part.parse::<tracing::level_filters::LevelFilter>().is_ok());
+        .all(|part| part.parse::<LevelFilter>().is_ok());
     if level.is_empty() || level.len() > LONGEST_LEVEL || !bare_word_is_level {
         return Err(invalid());
     }
@@ -93,5 +121,43 @@ mod tests {
             let error = filter(level).unwrap_err();
             assert!(matches!(error, Error::Invalid { .. }), "{level}");
         }
+    }
+
+    /// Asks a program that logs at `level` about one target.
+    macro_rules! is_logged {
+        ($level:expr, $target:literal, $at:ident) => {
+            tracing::subscriber::with_default(
+                tracing_subscriber::registry().with(filter($level).expect("a level")),
+                || tracing::enabled!(target: $target, tracing::Level::$at),
+            )
+        };
+    }
+
+    #[test]
+    fn a_level_is_about_our_own_crates() {
+        assert!(is_logged!("debug", "pinnace::controller", DEBUG));
+        assert!(is_logged!("debug", "pinnace_registry::client", DEBUG));
+        assert!(is_logged!("DEBUG", "qdrant_cloud_agent", DEBUG));
+        assert!(!is_logged!("debug", "pinnace::controller", TRACE));
+        assert!(is_logged!("debug", "kube_client::client", INFO));
+        assert!(!is_logged!("debug", "kube_client::client", DEBUG));
+        assert!(!is_logged!("debug", "hyper_util::client", DEBUG));
+        assert!(!is_logged!("debug", "sqlx::query", DEBUG));
+        assert!(is_logged!("trace", "pinnace::controller", TRACE));
+        assert!(is_logged!("trace", "h2::codec", DEBUG));
+        assert!(!is_logged!("trace", "h2::codec", TRACE));
+        assert!(!is_logged!("warn", "kube_client::client", INFO));
+    }
+
+    #[test]
+    fn directives_are_taken_to_the_letter() {
+        assert!(is_logged!("info,hyper=debug", "hyper::proto", DEBUG));
+        assert!(!is_logged!("info,hyper=debug", "pinnace", DEBUG));
+        let letter = tracing_subscriber::registry().with(directives("debug").expect("a level"));
+        let logged = tracing::subscriber::with_default(
+            letter,
+            || tracing::enabled!(target: "rustls::client", tracing::Level::DEBUG),
+        );
+        assert!(logged, "as RUST_LOG says");
     }
 }

@@ -29,9 +29,13 @@ impl Files {
             "storage_path": "/qdrant/storage",
             "snapshots_path": "/qdrant/storage/snapshots",
         });
-        let wanted = config.storage.unwrap_or_default();
-        if let Some(performance) = wanted.get("performance") {
-            storage["performance"] = performance.clone();
+        if let Some(Value::Object(mut wanted)) = config.storage {
+            if let Some(performance) = wanted.remove("performance") {
+                storage["performance"] = performance;
+            }
+            if !wanted.is_empty() {
+                unknown.insert("storage".into(), wanted.into());
+            }
         }
         if let Some(collection) = config.collection {
             storage["collection"] = collection;

@@ -2,7 +2,6 @@
 
 use super::*;
 
-const DIGEST: &str = "qdrant.io/config-digest";
 const USER: i64 = 1000;
 const GROUP: i64 = 2000;
 const FS_GROUP: i64 = 3000;
@@ -43,7 +42,7 @@ fn pod_annotations(database: &Database, digest: &str) -> BTreeMap<String, String
         .and_then(|s| s.pods.as_ref())
         .map(|p| p.annotations.clone())
         .unwrap_or_default();
-    all.insert(DIGEST.into(), digest.into());
+    all.insert(CONFIG_DIGEST.into(), digest.into());
     if let Some(restarted) = &database.restarted_at {
         all.insert(RESTARTED_AT.into(), restarted.clone());
     }

@@ -18,8 +18,12 @@ fn desired(spec: Value) -> Vec<Value> {
     objects(&database, &ClusterManagement::default())
 }
 
+fn find(all: &[Value], kind: &str) -> Value {
+    all.iter().find(|object| object["kind"] == kind).expect(kind).clone()
+}
+
 fn stateful_set(spec: Value) -> Value {
-    desired(spec).pop().expect("the last object")
+    find(&desired(spec), "StatefulSet")
 }
 
 #[test]
@@ -37,6 +41,9 @@ fn every_object_belongs_to_the_cluster() {
             "Service qdrant-headless-c1",
             "Service qdrant-c1",
             "PodDisruptionBudget qdrant-c1",
+            "Service qdrant-c1-0",
+            "Service qdrant-c1-1",
+            "Service qdrant-c1-2",
             "StatefulSet qdrant-c1",
         ]
     );
@@ -109,7 +116,7 @@ fn what_the_spec_says_is_in_the_stateful_set() {
             json!(5),
         ),
         (
-            json!({ "statefulSet": { "pods": { "labels": { "app": "other", "x": "y" } } } }),
+            json!({ "statefulSet": { "pods": { "labels": { "x": "y" } } } }),
             "/spec/template/metadata/labels",
             json!({ "app": "qdrant", "cluster-id": "c1", "customer-id": "a1", "x": "y" }),
         ),
@@ -134,7 +141,7 @@ fn settings_change_the_pods_and_unknown_ones_are_kept_secret() {
     };
     let config = json!({ "config": { "log_level": "DEBUG", "telemetry": { "token": "hunter2" } } });
     let (before, after) = (desired(json!({})), desired(config));
-    assert_ne!(digest(&before[5]), digest(&after[5]));
+    assert_ne!(digest(&find(&before, "StatefulSet")), digest(&find(&after, "StatefulSet")));
     assert!(after[0].to_string().contains("hunter2"), "the Secret has it");
     assert!(after[1..].iter().all(|object| !object.to_string().contains("hunter2")));
     assert!(after[1]["data"]["production.yaml"].to_string().contains("DEBUG"));
@@ -142,8 +149,24 @@ fn settings_change_the_pods_and_unknown_ones_are_kept_secret() {
 
 #[test]
 fn one_node_at_a_time_unless_said_otherwise() {
-    let budget = |spec| desired(spec)[4]["spec"].clone();
+    let budget = |spec| find(&desired(spec), "PodDisruptionBudget")["spec"].clone();
     assert_eq!(budget(json!({}))["maxUnavailable"], 1);
     let other = budget(json!({ "podDisruptionBudget": { "minAvailable": "50%" } }));
     assert_eq!((&other["minAvailable"], other.get("maxUnavailable")), (&json!("50%"), None));
+}
+
+#[test]
+fn a_service_for_each_node_unless_said_otherwise() {
+    let services = |spec| {
+        let all = desired(spec).into_iter().filter(|object| object["kind"] == "Service");
+        all.map(|service| service["metadata"]["name"].clone()).collect::<Vec<_>>()
+    };
+    let without = services(json!({ "servicePerNode": false }));
+    assert_eq!(without, ["qdrant-headless-c1", "qdrant-c1"]);
+    let with = services(json!({ "servicePerNode": true, "size": 1 }));
+    assert_eq!(with, ["qdrant-headless-c1", "qdrant-c1", "qdrant-c1-0"]);
+    let all = desired(json!({}));
+    let second = all.iter().find(|o| o["metadata"]["name"] == "qdrant-c1-1").expect("it");
+    let pod = &second["spec"]["selector"]["statefulset.kubernetes.io/pod-name"];
+    assert_eq!(pod, "qdrant-c1-1");
 }

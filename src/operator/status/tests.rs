@@ -124,3 +124,21 @@ fn what_is_refused_keeps_what_was_seen() {
     assert_eq!(later.current_nodes, Some(3));
     assert!(later.reason.is_some_and(|reason| reason.len() <= MAX_REASON));
 }
+
+#[test]
+fn new_phases_and_new_failures_are_told_once() {
+    use ClusterPhase::*;
+    let with = |phase, reason: &str| QdrantClusterStatus {
+        reason: Some(reason.into()),
+        ..was(phase, Some("v1"))
+    };
+    let told = |was, now| change(&was, &now).map(|told| (told.good, told.note));
+    let none = QdrantClusterStatus::default();
+    assert_eq!(told(none, with(Creating, "x")), Some((true, "Creating: x".into())));
+    assert_eq!(told(with(Creating, "0 of 2"), with(Creating, "1 of 2")), None);
+    let fell = told(was(Healthy, None), with(NotReady, "1 of 2"));
+    assert_eq!(fell, Some((false, "NotReady after Healthy: 1 of 2".into())));
+    let refused = told(with(FailedToUpdate, "a"), with(FailedToUpdate, "b"));
+    assert_eq!(refused, Some((false, "FailedToUpdate after FailedToUpdate: b".into())));
+    assert_eq!(told(with(FailedToUpdate, "a"), with(FailedToUpdate, "a")), None);
+}
