@@ -11,7 +11,7 @@ mod load;
 mod metadata;
 mod record;
 
-pub use archive::MAX_SIZE;
+pub use archive::{MAX_ENTRIES, MAX_SIZE};
 pub use ignore::{IgnoreError, Rules};
 pub use metadata::{Dependency, InvalidMetadata, Maintainer, Metadata};
 
@@ -50,12 +50,16 @@ pub enum ChartError {
     Empty,
     #[error("decompressed chart is larger than the maximum size {MAX_SIZE}")]
     TooLarge,
+    #[error("the chart archive has more than {MAX_ENTRIES} entries")]
+    TooMany,
     #[error("the chart's subcharts nest deeper than {0} levels")]
     TooDeep(usize),
     #[error("the chart archive holds {name:?}: {why}")]
     Path { name: String, why: &'static str },
     #[error("Chart.yaml file is missing")]
     NoMetadata,
+    #[error("unsupported chart version: apiVersion {0:?} is neither v1 nor v2")]
+    ApiVersion(String),
     #[error("cannot load {file}")]
     Yaml { file: &'static str, source: crate::yaml::YamlError },
     #[error("cannot load {file}: {why}")]
@@ -70,11 +74,12 @@ pub enum ChartError {
 
 impl Chart {
     /// Reads a `.tgz` as Helm's archive loader does. Refuses paths that leave the chart's folder,
-    /// links and devices, and more than [`MAX_SIZE`] bytes, subcharts' archives included.
+    /// links and devices, and more than [`MAX_SIZE`] bytes or [`MAX_ENTRIES`] entries, subcharts'
+    /// archives included.
     pub fn from_archive(gzip: &[u8]) -> Result<Self, ChartError> {
         let mut budget = archive::Budget::default();
         let files = archive::unpack(gzip, &mut budget)?;
-        load::chart(files, &mut budget, 0)
+        load::chart(files, &mut budget, 0)?.of_known_version()
     }
 
     /// The chart of a folder's files. Whoever reads the folder applies its `.helmignore`
@@ -87,7 +92,15 @@ impl Chart {
             let data = archive::without_byte_order_mark(&file.data).into();
             trimmed.push(File { data, ..file });
         }
-        load::chart(trimmed, &mut budget, 0)
+        load::chart(trimmed, &mut budget, 0)?.of_known_version()
+    }
+
+    /// Helm asks this of the chart itself, not of its subcharts.
+    fn of_known_version(self) -> Result<Self, ChartError> {
+        match self.metadata.api_version.as_str() {
+            "v1" | "v2" => Ok(self),
+            other => Err(ChartError::ApiVersion(other.to_owned())),
+        }
     }
 
     pub fn name(&self) -> &str {

@@ -27,5 +27,5 @@ pub use object::Object;
 pub use set::TemplateSet;
 pub(crate) use set::erase_no_value;
 pub use str::Str;
-pub use to_json::{to_json, to_json_text};
+pub(crate) use to_json::{to_json, to_json_text};
 pub use value::{List, ListType, Map, MapType, Value};

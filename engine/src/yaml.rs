@@ -12,5 +12,6 @@ mod sort;
 pub use number::as_go_floats;
 pub(crate) use number::{as_text, normalise};
 pub use print::to_string;
+pub(crate) use print::to_string_within;
 pub(crate) use read::from_str_exact;
 pub use read::{YamlError, from_str};

@@ -84,3 +84,86 @@ fn cycles_and_deep_values_do_not_overflow_the_stack() {
     let deep = "{{ $x := list }}{{ range until 200000 }}{{ $x = list $x }}{{ end }}";
     assert_eq!(run(&format!("{deep}{{{{ toJson $x }}}}")).expect("a text"), "");
 }
+
+/// `$x` and `$y`, equal and apart: lists of two of the same, `$m` and `$n` the same of dicts, `levels` deep.
+fn shared(levels: usize, template: &str) -> String {
+    format!(
+        "{{{{ $x := list \"a\" }}}}{{{{ $y := list \"a\" }}}}{{{{ $m := dict \"k\" 1 }}}}{{{{ $n := dict \"k\" 1 }}}}\
+         {{{{ range until {levels} }}}}{{{{ $x = list $x $x }}}}{{{{ $y = list $y $y }}}}\
+         {{{{ $m = dict \"a\" $m \"b\" $m }}}}{{{{ $n = dict \"a\" $n \"b\" $n }}}}{{{{ end }}}}{template}"
+    )
+}
+
+#[test]
+fn a_value_that_holds_itself_many_times_is_limited() {
+    let budget = Budget { steps: 200_000, ..Budget::default() };
+    for template in [
+        "{{ toJson $x }}",
+        "{{ mustToJson $m }}",
+        "{{ toPrettyJson $m }}",
+        "{{ toRawJson $x }}",
+        "{{ toYaml $x }}",
+        "{{ mustToYaml $m }}",
+        "{{ $x }}",
+        "{{ print $x }}",
+        "{{ println $m }}",
+        "{{ printf \"%v %s\" 1 $x }}",
+        "{{ printf \"%d\" 1 $x }}",
+        "{{ quote $x }}",
+        "{{ squote $m }}",
+        "{{ cat \"x\" $x }}",
+        "{{ toString $x }}",
+        "{{ toStrings $x }}",
+        "{{ join \",\" $x }}",
+        "{{ sortAlpha $x }}",
+        "{{ html $x }}",
+        "{{ urlquery $x }}",
+        "{{ toDecimal $x }}",
+        "{{ dict $x 1 }}",
+        "{{ deepEqual $x $y }}",
+        "{{ deepEqual $m $n }}",
+        "{{ has $x (list $y) }}",
+        "{{ without (list $x) $y }}",
+        "{{ uniq (list $x $y) }}",
+        "{{ deepCopy $x }}",
+        "{{ deepCopy $m }}",
+        "{{ merge $m $n }}",
+        "{{ mergeOverwrite $m $n }}",
+    ] {
+        run_within(budget, &shared(8, template)).expect(template);
+        let error = run_within(budget, &shared(40, template)).expect_err(template);
+        assert!(error.contains("more than 200000 steps"), "{template}: {error:.400}");
+    }
+}
+
+#[test]
+fn what_a_walk_writes_is_limited() {
+    let budget = Budget { output: 10_000, ..Budget::default() };
+    let copies = |count: usize, template: &str| {
+        format!(
+            "{{{{ $s := repeat 100 \"x\" }}}}{{{{ $l := list }}}}\
+             {{{{ range until {count} }}}}{{{{ $l = append $l $s }}}}{{{{ end }}}}{template}"
+        )
+    };
+    for template in [
+        "{{ toJson $l }}",
+        "{{ toYaml $l }}",
+        "{{ print $l }}",
+        "{{ $l }}",
+        "{{ join \"\" $l }}",
+        "{{ toStrings $l | len }}",
+        "{{ quote $l }}",
+    ] {
+        run_within(budget, &copies(90, template)).expect(template);
+        let error = run_within(budget, &copies(110, template)).expect_err(template);
+        assert!(error.contains("more than 10000 bytes"), "{template}: {error:.400}");
+    }
+    // Width and indentation write what no value holds.
+    let wide = |count: usize| format!("{{{{ printf \"{}\" 1 }}}}", "%1000[1]d".repeat(count));
+    run_within(budget, &wide(10)).expect("as much as fits");
+    run_within(budget, &wide(11)).expect_err("a refusal");
+    let lines = "{{ repeat 2000 \"a\\n\" | dict \"k\" | dict \"k\" | dict \"k\" | toYaml }}";
+    let error = run_within(budget, lines).expect_err("a refusal");
+    assert!(error.contains("more than 10000 bytes"), "{error:.400}");
+    assert!(run(lines).is_ok());
+}

@@ -9,34 +9,54 @@ use super::{ChartError, File};
 
 /// The most bytes that a chart's files may have together, unpacked (Helm's limit: 100 MiB).
 pub const MAX_SIZE: u64 = 100 * 1024 * 1024;
-/// What the archive's own headers may take on top.
+/// What the archives' own headers may take on top.
 const MAX_OVERHEAD: u64 = 28 * 1024 * 1024;
+/// The most entries that a chart's archive and those of its subcharts may have together.
+pub const MAX_ENTRIES: usize = 20_000;
 const MAX_PATH: usize = 4096;
 
-/// The bytes that a chart and its subcharts' archives may still unpack to.
-pub(super) struct Budget(u64);
+/// What a chart and its subcharts' archives may still unpack to.
+pub(super) struct Budget {
+    /// Bytes of files.
+    bytes: u64,
+    /// Bytes of tar streams.
+    stream: u64,
+    entries: usize,
+}
 
 impl Default for Budget {
     fn default() -> Self {
-        Self(MAX_SIZE)
+        Self { bytes: MAX_SIZE, stream: MAX_SIZE + MAX_OVERHEAD, entries: MAX_ENTRIES }
     }
 }
 
 impl Budget {
     pub(super) fn spend(&mut self, bytes: usize) -> Result<(), ChartError> {
-        let left = u64::try_from(bytes).ok().and_then(|bytes| self.0.checked_sub(bytes));
-        self.0 = left.ok_or(ChartError::TooLarge)?;
+        let left = u64::try_from(bytes).ok().and_then(|bytes| self.bytes.checked_sub(bytes));
+        self.bytes = left.ok_or(ChartError::TooLarge)?;
         Ok(())
     }
 }
 
 /// The files below the archive's one top folder.
 pub(super) fn unpack(gzip: &[u8], budget: &mut Budget) -> Result<Vec<File>, ChartError> {
-    let plain = MultiGzDecoder::new(gzip).take(MAX_SIZE + MAX_OVERHEAD);
+    let mut plain = MultiGzDecoder::new(gzip).take(budget.stream);
+    let files = read(&mut plain, budget);
+    budget.stream = plain.limit();
+    match files {
+        // The stream was cut off by us.
+        Err(ChartError::Archive(_)) if budget.stream == 0 => Err(ChartError::TooLarge),
+        Ok(files) if files.is_empty() => Err(ChartError::Empty),
+        files => files,
+    }
+}
+
+fn read(plain: &mut dyn io::Read, budget: &mut Budget) -> Result<Vec<File>, ChartError> {
     let mut archive = tar::Archive::new(plain);
     let mut files = Vec::new();
     for entry in archive.entries().map_err(ChartError::Archive)? {
         let mut entry = entry.map_err(ChartError::Archive)?;
+        budget.entries = budget.entries.checked_sub(1).ok_or(ChartError::TooMany)?;
         let full_name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let kind = entry.header().entry_type();
         if kind.is_dir() || kind.is_pax_global_extensions() || full_name.ends_with('/') {
@@ -51,7 +71,7 @@ pub(super) fn unpack(gzip: &[u8], budget: &mut Budget) -> Result<Vec<File>, Char
             i64::try_from(seconds).ok().and_then(|seconds| DateTime::from_timestamp(seconds, 0))
         });
         let mut data = Vec::new();
-        (&mut entry).take(budget.0 + 1).read_to_end(&mut data).map_err(ChartError::Archive)?;
+        (&mut entry).take(budget.bytes + 1).read_to_end(&mut data).map_err(ChartError::Archive)?;
         budget.spend(data.len())?;
         if u64::try_from(data.len()).is_ok_and(|read| read < entry.size()) {
             return Err(ChartError::Archive(io::ErrorKind::UnexpectedEof.into()));
@@ -59,7 +79,7 @@ pub(super) fn unpack(gzip: &[u8], budget: &mut Budget) -> Result<Vec<File>, Char
         let data = without_byte_order_mark(&data).into();
         files.push(File { name, data, modified });
     }
-    if files.is_empty() { Err(ChartError::Empty) } else { Ok(files) }
+    Ok(files)
 }
 
 /// The path without its first part, cleaned as Go's `path.Clean` does it.

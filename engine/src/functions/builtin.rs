@@ -1,6 +1,6 @@
 //! Go's own functions, but for comparisons.
 
-use super::{Function, Kind, Returned};
+use super::{Call, Function, Kind, Returned};
 use crate::template::{ListType, MapType, Value, printf};
 
 pub(super) const TABLE: &[Function] = &[
@@ -12,14 +12,16 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("not", &[Kind::Reflect], |_, a| Ok((!a[0].is_true()).into())),
     Function::new("len", &[Kind::Reflect], |_, a| len(&a[0])),
     Function::variadic("index", &[Kind::Reflect], Kind::Reflect, |_, a| index(&a[0], &a[1..])),
-    Function::variadic("print", &[], Kind::Any, |_, a| Ok(Value::string(printf::print(a)))),
-    Function::variadic("println", &[], Kind::Any, |_, a| Ok(Value::string(printf::println(a)))),
-    Function::variadic("printf", &[Kind::String], Kind::Any, |_, a| {
-        Ok(Value::string(printf::printf(super::bytes(&a[0]), &a[1..])))
+    Function::variadic("print", &[], Kind::Any, |c, a| Ok(Value::string(printf::print(a, c.run)))),
+    Function::variadic("println", &[], Kind::Any, |c, a| {
+        Ok(Value::string(printf::println(a, c.run)))
     }),
-    Function::variadic("html", &[], Kind::Any, |_, a| Ok(html(&joined(a)).into())),
-    Function::variadic("js", &[], Kind::Any, |_, a| Ok(js(&joined(a)).into())),
-    Function::variadic("urlquery", &[], Kind::Any, |_, a| Ok(url_query(&joined(a)).into())),
+    Function::variadic("printf", &[Kind::String], Kind::Any, |c, a| {
+        Ok(Value::string(printf::printf(super::bytes(&a[0]), &a[1..], c.run)))
+    }),
+    Function::variadic("html", &[], Kind::Any, |c, a| Ok(html(&joined(c, a)).into())),
+    Function::variadic("js", &[], Kind::Any, |c, a| Ok(js(&joined(c, a)).into())),
+    Function::variadic("urlquery", &[], Kind::Any, |c, a| Ok(url_query(&joined(c, a)).into())),
 ];
 
 fn len(value: &Value) -> Returned {
@@ -108,12 +110,12 @@ pub(super) fn any_list(items: Vec<Value>) -> Value {
     Value::List(crate::template::List::new(ListType::Any, items))
 }
 
-fn joined(args: &[Value]) -> String {
+fn joined(c: &Call<'_>, args: &[Value]) -> String {
     let args: Vec<Value> = args
         .iter()
         .map(|v| if matches!(v, Value::Nil) { "<no value>".into() } else { v.clone() })
         .collect();
-    String::from_utf8_lossy(&printf::print(&args)).into_owned()
+    String::from_utf8_lossy(&printf::print(&args, c.run)).into_owned()
 }
 
 fn html(text: &str) -> String {

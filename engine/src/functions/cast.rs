@@ -1,7 +1,7 @@
 //! How Sprig turns any value into a number or a string.
 
 use crate::template::number::{parse_float, parse_int};
-use crate::template::{Value, printf};
+use crate::template::{Run, Value, printf};
 
 /// cast.ToInt64: 0 for what is no number; floats are cut.
 pub(super) fn to_int64(value: &Value) -> i64 {
@@ -38,20 +38,27 @@ pub(super) fn to_float64(value: &Value) -> f64 {
 }
 
 /// Sprig's strval: the text that `%v` prints, strings and bytes as they are.
-pub(super) fn to_bytes(value: &Value) -> Vec<u8> {
+pub(super) fn to_bytes(run: &Run<'_>, value: &Value) -> Vec<u8> {
     match value {
         Value::String(s) | Value::Bytes(s) => s.to_vec(),
-        value => printf::text_of(value),
+        value => printf::text_of(value, run),
     }
 }
 
-/// Sprig's strslice: any list as strings, nil left out; anything else as a list of one.
-pub(super) fn to_strings(value: &Value) -> Vec<Vec<u8>> {
+/// Sprig's strslice: any list as strings, nil left out; anything else as a list of one. Stops early
+/// once the run is over its budget; see [`Run::check`].
+pub(super) fn to_strings(run: &Run<'_>, value: &Value) -> Vec<Vec<u8>> {
     if let Some(items) = value.elements() {
-        return items.iter().filter(|item| !matches!(item, Value::Nil)).map(to_bytes).collect();
+        let mut total = 0;
+        let texts = items.iter().filter(|item| !matches!(item, Value::Nil)).map_while(|item| {
+            let text = to_bytes(run, item);
+            total += text.len();
+            run.check_size(total).ok().map(|()| text)
+        });
+        return texts.collect();
     }
     match value {
         Value::Nil => Vec::new(),
-        value => vec![to_bytes(value)],
+        value => vec![to_bytes(run, value)],
     }
 }

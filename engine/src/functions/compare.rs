@@ -2,20 +2,19 @@
 
 use std::cmp::Ordering;
 
-use super::{Function, Kind};
+use super::{Call, Function, Kind};
 use crate::template::Value;
 
-pub(super) const TABLE: &[Function] =
-    &[
-        Function::variadic("eq", &[Kind::Reflect], Kind::Reflect, |_, a| {
-            Ok(eq(&a[0], &a[1..])?.into())
-        }),
-        Function::new("ne", PAIR, |_, a| Ok((!eq(&a[0], &a[1..])?).into())),
-        Function::new("lt", PAIR, |_, a| Ok(lt(&a[0], &a[1])?.into())),
-        Function::new("le", PAIR, |_, a| Ok((lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?).into())),
-        Function::new("gt", PAIR, |_, a| Ok((!(lt(&a[0], &a[1])? || eq(&a[0], &a[1..])?)).into())),
-        Function::new("ge", PAIR, |_, a| Ok((!lt(&a[0], &a[1])?).into())),
-    ];
+pub(super) const TABLE: &[Function] = &[
+    Function::variadic("eq", &[Kind::Reflect], Kind::Reflect, |c, a| {
+        Ok(eq(c, &a[0], &a[1..])?.into())
+    }),
+    Function::new("ne", PAIR, |c, a| Ok((!eq(c, &a[0], &a[1..])?).into())),
+    Function::new("lt", PAIR, |_, a| Ok(lt(&a[0], &a[1])?.into())),
+    Function::new("le", PAIR, |c, a| Ok((lt(&a[0], &a[1])? || eq(c, &a[0], &a[1..])?).into())),
+    Function::new("gt", PAIR, |c, a| Ok((!(lt(&a[0], &a[1])? || eq(c, &a[0], &a[1..])?)).into())),
+    Function::new("ge", PAIR, |_, a| Ok((!lt(&a[0], &a[1])?).into())),
+];
 
 const PAIR: &[Kind] = &[Kind::Reflect, Kind::Reflect];
 
@@ -46,7 +45,7 @@ fn incompatible(a: &Value, b: &Value) -> String {
     format!("incompatible types for comparison: {a} and {b}")
 }
 
-fn eq(first: &Value, others: &[Value]) -> Result<bool, String> {
+fn eq(c: &Call<'_>, first: &Value, others: &[Value]) -> Result<bool, String> {
     if others.is_empty() {
         return Err("missing argument for comparison".into());
     }
@@ -56,7 +55,7 @@ fn eq(first: &Value, others: &[Value]) -> Result<bool, String> {
             (Basic::Int(a), Basic::Int(b)) => a == b,
             (Basic::Float(a), Basic::Float(b)) => a == b,
             (Basic::String(a), Basic::String(b)) => a == b,
-            (Basic::None, Basic::None) => same(first, other)?,
+            (Basic::None, Basic::None) => same(c, first, other)?,
             _ if matches!(first, Value::Nil) || matches!(other, Value::Nil) => false,
             _ => return Err(incompatible(first, other)),
         };
@@ -68,7 +67,7 @@ fn eq(first: &Value, others: &[Value]) -> Result<bool, String> {
 }
 
 /// Two values that are not basic: only nil and objects can be compared.
-fn same(a: &Value, b: &Value) -> Result<bool, String> {
+fn same(c: &Call<'_>, a: &Value, b: &Value) -> Result<bool, String> {
     let nil = |v: &Value| match v {
         Value::Nil => true,
         Value::List(list) => list.is_nil(),
@@ -77,8 +76,9 @@ fn same(a: &Value, b: &Value) -> Result<bool, String> {
     if nil(a) || nil(b) {
         return Ok(nil(a) == nil(b));
     }
-    let text =
-        |v: &Value| String::from_utf8_lossy(&crate::template::printf::text_of(v)).into_owned();
+    let text = |v: &Value| {
+        String::from_utf8_lossy(&crate::template::printf::text_of(v, c.run)).into_owned()
+    };
     if a.kind() != b.kind() {
         let (ta, tb) = (a.type_name(), b.type_name());
         return Err(format!("non-comparable types {}: {ta}, {tb}: {}", text(a), text(b)));

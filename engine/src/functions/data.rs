@@ -6,34 +6,41 @@ use crate::template::{Cause, Value, from_json, to_json, to_json_text};
 use Kind::{Any, String as S};
 
 pub(super) const TABLE: &[Function] = &[
-    Function::new("toYaml", &[Any], |_, a| Ok(to_yaml(&a[0]).unwrap_or_default().into())),
-    Function::new("mustToYaml", &[Any], |_, a| Ok(to_yaml(&a[0])?.into())),
+    Function::new("toYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0]).unwrap_or_default().into())),
+    Function::new("mustToYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0])?.into())),
     Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
     Function::new("toToml", &[Any], |_, _| super::refused("toToml")),
     Function::new("mustToToml", &[Any], |_, _| super::refused("mustToToml")),
     Function::new("fromToml", &[S], |_, _| super::refused("fromToml")),
     Function::new("fromYaml", &[S], |_, a| Ok(object(parse_yaml(&a[0])))),
     Function::new("fromYamlArray", &[S], |_, a| Ok(array(parse_yaml(&a[0])))),
-    Function::new("toJson", &[Any], |_, a| {
-        Ok(to_json_text(&a[0], true, None).unwrap_or_default().into())
+    Function::new("toJson", &[Any], |c, a| {
+        Ok(to_json_text(&a[0], true, None, c.run).unwrap_or_default().into())
     }),
-    Function::new("mustToJson", &[Any], |_, a| Ok(to_json_text(&a[0], true, None)?.into())),
-    Function::new("toPrettyJson", &[Any], |_, a| {
-        Ok(to_json_text(&a[0], true, Some("  ")).unwrap_or_default().into())
+    Function::new("mustToJson", &[Any], |c, a| Ok(to_json_text(&a[0], true, None, c.run)?.into())),
+    Function::new("toPrettyJson", &[Any], |c, a| {
+        Ok(to_json_text(&a[0], true, Some("  "), c.run).unwrap_or_default().into())
     }),
-    Function::new("mustToPrettyJson", &[Any], |_, a| {
-        Ok(to_json_text(&a[0], true, Some("  "))?.into())
+    Function::new("mustToPrettyJson", &[Any], |c, a| {
+        Ok(to_json_text(&a[0], true, Some("  "), c.run)?.into())
     }),
-    Function::new("toRawJson", &[Any], |_, a| Ok(to_json_text(&a[0], false, None)?.into())),
-    Function::new("mustToRawJson", &[Any], |_, a| Ok(to_json_text(&a[0], false, None)?.into())),
+    Function::new("toRawJson", &[Any], |c, a| Ok(to_json_text(&a[0], false, None, c.run)?.into())),
+    Function::new("mustToRawJson", &[Any], |c, a| {
+        Ok(to_json_text(&a[0], false, None, c.run)?.into())
+    }),
     Function::new("fromJson", &[S], |_, a| Ok(object(parse_json(bytes(&a[0]))))),
     Function::new("fromJsonArray", &[S], |_, a| Ok(array(parse_json(bytes(&a[0]))))),
     Function::new("mustFromJson", &[S], must_from_json),
 ];
 
-fn to_yaml(value: &Value) -> Result<String, String> {
-    let text = crate::yaml::to_string(&to_json(value)?);
-    Ok(text.strip_suffix('\n').map_or(text.clone(), str::to_owned))
+fn to_yaml(c: &Call<'_>, value: &Value) -> Result<String, String> {
+    let limit = c.run.environment.budget.output;
+    let mut text = crate::yaml::to_string_within(&to_json(value, c.run)?, limit);
+    c.run.check_size(text.len())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
 }
 
 fn parse_yaml(value: &Value) -> Result<serde_json::Value, String> {

@@ -28,5 +28,5 @@ pub(super) const TABLE: &[Function] = &[
     }),
     Function::new("kindOf", &[Any], |_, a| Ok(a[0].kind().into())),
     Function::new("kindIs", &[S, Any], |_, a| Ok((bytes(&a[0]) == a[1].kind().as_bytes()).into())),
-    Function::new("deepEqual", &[Any, Any], |_, a| Ok(deep_equal(&a[0], &a[1]).into())),
+    Function::new("deepEqual", &[Any, Any], |c, a| Ok(deep_equal(c.run, &a[0], &a[1]).into())),
 ];

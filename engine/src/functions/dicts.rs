@@ -44,10 +44,10 @@ pub(super) const TABLE: &[Function] = &[
         entries.retain(|(key, _)| !a[1..].iter().any(|omitted| bytes(omitted) == &**key));
         Ok(Value::map(entries))
     }),
-    Function::variadic("merge", &[M], M, |_, a| merge(a, false)),
-    Function::variadic("mustMerge", &[M], M, |_, a| merge(a, false)),
-    Function::variadic("mergeOverwrite", &[M], M, |_, a| merge(a, true)),
-    Function::variadic("mustMergeOverwrite", &[M], M, |_, a| merge(a, true)),
+    Function::variadic("merge", &[M], M, |c, a| merge(c, a, false)),
+    Function::variadic("mustMerge", &[M], M, |c, a| merge(c, a, false)),
+    Function::variadic("mergeOverwrite", &[M], M, |c, a| merge(c, a, true)),
+    Function::variadic("mustMergeOverwrite", &[M], M, |c, a| merge(c, a, true)),
     Function::new("deepCopy", &[Any], |c, a| deep_copy(c, &a[0], 0)),
     Function::new("mustDeepCopy", &[Any], |c, a| deep_copy(c, &a[0], 0)),
     Function::variadic("dig", &[], Any, dig),
@@ -61,29 +61,36 @@ fn map(value: &Value) -> Map {
     }
 }
 
-fn dict(_: &Call<'_>, a: &[Value]) -> Returned {
+fn dict(c: &Call<'_>, a: &[Value]) -> Returned {
     let pairs = a.chunks(2).map(|pair| {
-        (Str::from(to_bytes(&pair[0])), pair.get(1).cloned().unwrap_or_else(|| "".into()))
+        (Str::from(to_bytes(c.run, &pair[0])), pair.get(1).cloned().unwrap_or_else(|| "".into()))
     });
     Ok(Value::map(pairs))
 }
 
 /// mergo.Merge and MergeWithOverwrite: empty values of the source never replace, nil ones do if overwriting.
-fn merge(a: &[Value], overwrite: bool) -> Returned {
+fn merge(c: &Call<'_>, a: &[Value], overwrite: bool) -> Returned {
     let target = map(&a[0]);
     for source in &a[1..] {
-        merge_into(&target, &map(source), overwrite, 0)?;
+        merge_into(c, &target, &map(source), overwrite, 0)?;
     }
     Ok(Value::Map(target))
 }
 
-fn merge_into(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Result<(), String> {
+fn merge_into(
+    c: &Call<'_>,
+    target: &Map,
+    source: &Map,
+    overwrite: bool,
+    depth: usize,
+) -> Result<(), String> {
     if depth > 1000 {
         return Err("the dicts to merge nest too deeply".into());
     }
     if target.is(source) {
         return Ok(());
     }
+    c.run.spend(1 + source.len() as u64)?;
     let target_was_empty = target.is_empty();
     for (key, value) in source.snapshot() {
         let known = target.get(&key);
@@ -94,7 +101,7 @@ fn merge_into(target: &Map, source: &Map, overwrite: bool, depth: usize) -> Resu
             continue;
         }
         if let (Value::Map(from), Some(Value::Map(into))) = (&value, &known) {
-            merge_into(into, from, overwrite, depth + 1)?;
+            merge_into(c, into, from, overwrite, depth + 1)?;
         }
         let is_slice = value.kind() == "slice";
         if is_slice && (overwrite || target_was_empty) {
@@ -117,7 +124,8 @@ fn deep_copy(c: &Call<'_>, value: &Value, depth: usize) -> Returned {
     if depth > 1000 {
         return Err("the value to copy nests too deeply".into());
     }
-    c.run.spend(1)?;
+    // As much as a node of a JSON tree: what was shared is not any more.
+    c.run.spend(8)?;
     Ok(match value {
         Value::List(list) if list.is_nil() => Value::List(List::nil(list.kind())),
         Value::List(list) => {

@@ -1,13 +1,14 @@
 //! reflect.DeepEqual: types count, so 1 as an int is not 1 as a float64.
 
-use crate::template::Value;
+use crate::template::{Run, Value};
 
-pub(super) fn deep_equal(a: &Value, b: &Value) -> bool {
-    at_depth(a, b, 0)
+/// False as well once the run is over its budget; see [`Run::check`].
+pub(super) fn deep_equal(run: &Run<'_>, a: &Value, b: &Value) -> bool {
+    at_depth(run, a, b, 0)
 }
 
-fn at_depth(a: &Value, b: &Value, depth: usize) -> bool {
-    if depth > 1000 {
+fn at_depth(run: &Run<'_>, a: &Value, b: &Value, depth: usize) -> bool {
+    if depth > 1000 || run.spend(cost(a)).is_err() {
         return false;
     }
     match (a, b) {
@@ -24,7 +25,7 @@ fn at_depth(a: &Value, b: &Value, depth: usize) -> bool {
             a.kind() == b.kind()
                 && a.is_nil() == b.is_nil()
                 && a.len() == b.len()
-                && a.iter().zip(b.iter()).all(|(a, b)| at_depth(a, b, depth + 1))
+                && a.iter().zip(b.iter()).all(|(a, b)| at_depth(run, a, b, depth + 1))
         }
         (Value::Map(a), Value::Map(b)) => {
             if a.is(b) {
@@ -36,11 +37,18 @@ fn at_depth(a: &Value, b: &Value, depth: usize) -> bool {
                 && left
                     .iter()
                     .zip(right.iter())
-                    .all(|((ka, a), (kb, b))| ka == kb && at_depth(a, b, depth + 1))
+                    .all(|((ka, a), (kb, b))| ka == kb && at_depth(run, a, b, depth + 1))
         }
         (Value::Object(a), Value::Object(b)) => {
             a.type_name() == b.type_name() && a.text() == b.text()
         }
         _ => false,
+    }
+}
+
+fn cost(value: &Value) -> u64 {
+    match value {
+        Value::String(text) | Value::Bytes(text) => 1 + text.len() as u64 / 64,
+        _ => 1,
     }
 }

@@ -40,10 +40,10 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("concat", &[], Any, concat),
     Function::new("chunk", &[Int, Any], chunk),
     Function::new("mustChunk", &[Int, Any], chunk),
-    Function::new("sortAlpha", &[Any], |_, a| {
+    Function::new("sortAlpha", &[Any], |c, a| {
         let mut strings = match a[0].elements() {
-            Some(_) => to_strings(&a[0]),
-            None => vec![to_bytes(&a[0])],
+            Some(_) => to_strings(c.run, &a[0]),
+            None => vec![to_bytes(c.run, &a[0])],
         };
         strings.sort();
         Ok(Value::strings(strings))
@@ -113,7 +113,7 @@ fn uniq(c: &Call<'_>, a: &[Value]) -> Returned {
     let mut out: Vec<Value> = Vec::new();
     for item in elements(c, &a[0], "Cannot find uniq on type")? {
         c.run.spend(out.len() as u64 / 8)?;
-        if !out.iter().any(|known| deep_equal(&item, known)) {
+        if !out.iter().any(|known| deep_equal(c.run, &item, known)) {
             out.push(item);
         }
     }
@@ -128,7 +128,7 @@ fn compact(c: &Call<'_>, a: &[Value]) -> Returned {
 fn without(c: &Call<'_>, a: &[Value]) -> Returned {
     let mut items = elements(c, &a[0], "Cannot find without on type")?;
     c.run.spend(items.len() as u64 * a.len() as u64 / 8)?;
-    items.retain(|item| !a[1..].iter().any(|omitted| deep_equal(item, omitted)));
+    items.retain(|item| !a[1..].iter().any(|omitted| deep_equal(c.run, item, omitted)));
     Ok(any_list(items))
 }
 
@@ -137,7 +137,7 @@ fn has(c: &Call<'_>, a: &[Value]) -> Returned {
         return Ok(false.into());
     }
     let items = elements(c, &a[1], "Cannot find has on type")?;
-    Ok(items.iter().any(|item| deep_equal(&a[0], item)).into())
+    Ok(items.iter().any(|item| deep_equal(c.run, &a[0], item)).into())
 }
 
 fn slice(c: &Call<'_>, a: &[Value]) -> Returned {

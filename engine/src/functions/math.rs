@@ -12,8 +12,8 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(&a[0])))),
     Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
     Function::new("atoi", &[S], |_, a| Ok(Value::Int(super::text(&a[0]).parse().unwrap_or(0)))),
-    Function::new("toDecimal", &[Any], |_, a| {
-        let text = printf::print(&a[..1]);
+    Function::new("toDecimal", &[Any], |c, a| {
+        let text = printf::print(&a[..1], c.run);
         let text = String::from_utf8_lossy(&text);
         Ok(Value::Int64(i64::from_str_radix(&text, 8).unwrap_or(0)))
     }),

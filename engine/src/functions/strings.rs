@@ -69,13 +69,13 @@ pub(super) const TABLE: &[Function] = &[
     }),
     Function::new("hasPrefix", &[S, S], |_, a| Ok(bytes(&a[1]).starts_with(bytes(&a[0])).into())),
     Function::new("hasSuffix", &[S, S], |_, a| Ok(bytes(&a[1]).ends_with(bytes(&a[0])).into())),
-    Function::variadic("quote", &[], Any, |_, a| {
-        Ok(joined(a, |v| quote(&to_bytes(v)).into_bytes()))
+    Function::variadic("quote", &[], Any, |c, a| {
+        Ok(joined(c, a, |v| quote(&to_bytes(c.run, v)).into_bytes()))
     }),
-    Function::variadic("squote", &[], Any, |_, a| {
-        Ok(joined(a, |v| [b"'", &printf::text_of(v)[..], b"'"].concat()))
+    Function::variadic("squote", &[], Any, |c, a| {
+        Ok(joined(c, a, |v| [b"'", &printf::text_of(v, c.run)[..], b"'"].concat()))
     }),
-    Function::variadic("cat", &[], Any, |_, a| Ok(joined(a, printf::text_of))),
+    Function::variadic("cat", &[], Any, |c, a| Ok(joined(c, a, |v| printf::text_of(v, c.run)))),
     Function::new("indent", &[Int, S], |c, a| indent(c, b"", a)),
     Function::new("nindent", &[Int, S], |c, a| indent(c, b"\n", a)),
     Function::new("replace", &[S, S, S], |c, a| {
@@ -83,10 +83,10 @@ pub(super) const TABLE: &[Function] = &[
         Ok(Value::string(replace(c, s, old, new)?))
     }),
     Function::new("plural", &[S, S, Int], |_, a| Ok(a[usize::from(int(&a[2]) != 1)].clone())),
-    Function::new("toString", &[Any], |_, a| Ok(Value::string(to_bytes(&a[0])))),
-    Function::new("toStrings", &[Any], |_, a| Ok(Value::strings(to_strings(&a[0])))),
+    Function::new("toString", &[Any], |c, a| Ok(Value::string(to_bytes(c.run, &a[0])))),
+    Function::new("toStrings", &[Any], |c, a| Ok(Value::strings(to_strings(c.run, &a[0])))),
     Function::new("join", &[S, Any], |c, a| {
-        let parts = to_strings(&a[1]);
+        let parts = to_strings(c.run, &a[1]);
         let total: usize = parts.iter().map(|p| p.len() + bytes(&a[0]).len()).sum();
         c.run.check_size(total)?;
         Ok(Value::string(parts.join(bytes(&a[0]))))
@@ -209,10 +209,18 @@ fn wrap(width: i64, s: &[u8], newline: &[u8], long_words: bool) -> Returned {
 }
 
 /// The texts of all that is not nil, with a space between.
-fn joined(values: &[Value], text: impl Fn(&Value) -> Vec<u8>) -> Value {
-    let parts: Vec<Vec<u8>> =
-        values.iter().filter(|v| !matches!(v, Value::Nil)).map(text).collect();
-    Value::string(parts.join(&b' '))
+fn joined(c: &Call<'_>, values: &[Value], text: impl Fn(&Value) -> Vec<u8>) -> Value {
+    let mut out = Vec::new();
+    for (i, value) in values.iter().filter(|v| !matches!(v, Value::Nil)).enumerate() {
+        if c.run.check_size(out.len()).is_err() {
+            break;
+        }
+        if i > 0 {
+            out.push(b' ');
+        }
+        out.extend_from_slice(&text(value));
+    }
+    Value::string(out)
 }
 
 fn indent(call: &Call<'_>, lead: &[u8], a: &[Value]) -> Returned {

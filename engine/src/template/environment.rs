@@ -1,6 +1,6 @@
 //! What a template may ask of the world, and how much it may use.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
@@ -70,6 +70,7 @@ pub(crate) struct Run<'a> {
     steps: Cell<u64>,
     depth: Cell<usize>,
     output: Cell<usize>,
+    refusal: OnceCell<String>,
     /// How often each template is being included right now.
     pub includes: RefCell<HashMap<String, u32>>,
 }
@@ -81,8 +82,19 @@ impl<'a> Run<'a> {
             steps: Cell::new(0),
             depth: Cell::new(0),
             output: Cell::new(0),
+            refusal: OnceCell::new(),
             includes: RefCell::default(),
         }
+    }
+
+    /// Err, from now on, once anything went over the budget. A walk that returns no error of its own
+    /// stops early, and the evaluator asks here before it uses what the walk gave.
+    pub fn check(&self) -> Result<(), String> {
+        self.refusal.get().map_or(Ok(()), |message| Err(message.clone()))
+    }
+
+    fn refuse(&self, message: String) -> Result<(), String> {
+        Err(self.refusal.get_or_init(|| message).clone())
     }
 
     pub fn spend(&self, steps: u64) -> Result<(), String> {
@@ -90,9 +102,12 @@ impl<'a> Run<'a> {
         self.steps.set(spent);
         let limit = self.environment.budget.steps;
         if spent > limit {
-            return Err(format!("the templates take more than {limit} steps; is a loop too long?"));
+            return self.refuse(format!(
+                "the templates take more than {limit} steps; is a loop too long, or does a value \
+                 hold itself many times?"
+            ));
         }
-        Ok(())
+        self.check()
     }
 
     pub fn write(&self, bytes: usize) -> Result<(), String> {
@@ -105,7 +120,7 @@ impl<'a> Run<'a> {
     pub fn check_size(&self, bytes: usize) -> Result<(), String> {
         let limit = self.environment.budget.output;
         if bytes > limit {
-            return Err(format!("the templates write more than {limit} bytes"));
+            return self.refuse(format!("the templates write more than {limit} bytes"));
         }
         Ok(())
     }

@@ -100,6 +100,10 @@ impl<'t> State<'t, '_> {
         self.run.spend(1).map_err(|message| self.fail(message, None))
     }
 
+    fn check(&self) -> Result<(), TemplateError> {
+        self.run.check().map_err(|message| self.fail(message, None))
+    }
+
     fn descend(&self) -> Result<(), TemplateError> {
         self.run.descend().map_err(|message| self.fail(message, None))
     }
@@ -153,7 +157,8 @@ impl<'t> State<'t, '_> {
             Value::Nil => self.write(b"<no value>"),
             Value::String(text) => self.write(text),
             value => {
-                let text = printf::print(std::slice::from_ref(value));
+                let text = printf::print(std::slice::from_ref(value), self.run);
+                self.check()?;
                 self.write(&text)
             }
         }

@@ -5,7 +5,7 @@ pub(crate) mod float;
 mod pad;
 mod verb;
 
-use super::Value;
+use super::{Run, Value};
 
 /// Deepest nesting that is printed.
 const MAX_DEPTH: usize = 1000;
@@ -26,24 +26,34 @@ struct Flags {
     sharp_v: bool,
 }
 
-struct Printer {
+/// Stops early once the run is over its budget; see [`Run::check`].
+struct Printer<'a> {
     out: Vec<u8>,
     flags: Flags,
     /// Inside of %!d(…): no methods.
     erroring: bool,
+    run: &'a Run<'a>,
 }
 
-impl Printer {
-    fn new() -> Self {
-        Printer { out: Vec::new(), flags: Flags::default(), erroring: false }
+impl<'a> Printer<'a> {
+    fn new(run: &'a Run<'a>) -> Self {
+        Printer { out: Vec::new(), flags: Flags::default(), erroring: false, run }
+    }
+
+    /// Charges for one more element. True: no more may be printed.
+    fn is_full(&self) -> bool {
+        self.run.spend(1).is_err() || self.run.check_size(self.out.len()).is_err()
     }
 }
 
 /// fmt.Sprint: spaces between operands if neither is a string.
-pub(crate) fn print(values: &[Value]) -> Vec<u8> {
-    let mut printer = Printer::new();
+pub(crate) fn print(values: &[Value], run: &Run<'_>) -> Vec<u8> {
+    let mut printer = Printer::new(run);
     let mut previous_is_string = false;
     for (i, value) in values.iter().enumerate() {
+        if printer.is_full() {
+            break;
+        }
         let is_string = matches!(value, Value::String(_));
         if i > 0 && !is_string && !previous_is_string {
             printer.out.push(b' ');
@@ -55,9 +65,12 @@ pub(crate) fn print(values: &[Value]) -> Vec<u8> {
 }
 
 /// fmt.Sprintln.
-pub(crate) fn println(values: &[Value]) -> Vec<u8> {
-    let mut printer = Printer::new();
+pub(crate) fn println(values: &[Value], run: &Run<'_>) -> Vec<u8> {
+    let mut printer = Printer::new(run);
     for (i, value) in values.iter().enumerate() {
+        if printer.is_full() {
+            break;
+        }
         if i > 0 {
             printer.out.push(b' ');
         }
@@ -68,15 +81,15 @@ pub(crate) fn println(values: &[Value]) -> Vec<u8> {
 }
 
 /// fmt.Sprintf.
-pub(crate) fn printf(format: &[u8], values: &[Value]) -> Vec<u8> {
-    let mut printer = Printer::new();
+pub(crate) fn printf(format: &[u8], values: &[Value], run: &Run<'_>) -> Vec<u8> {
+    let mut printer = Printer::new(run);
     directive::run(&mut printer, format, values);
     printer.out
 }
 
 /// fmt.Sprintf("%v", value).
-pub(crate) fn text_of(value: &Value) -> Vec<u8> {
-    let mut printer = Printer::new();
+pub(crate) fn text_of(value: &Value, run: &Run<'_>) -> Vec<u8> {
+    let mut printer = Printer::new(run);
     printer.value(value, 'v');
     printer.out
 }

@@ -1,19 +1,29 @@
 //! Values to JSON, as Go's encoding/json writes them.
 
-use super::Value;
+use super::{Run, Value};
 
 /// Go gives up on cycles at 1000 levels; we refuse anything as deep.
 const MAX_DEPTH: usize = 1000;
 
-/// The JSON tree of a value. Err: it cannot be encoded (NaN, a cycle, too deep).
-pub fn to_json(value: &Value) -> Result<serde_json::Value, String> {
-    convert(value, 0)
+/// What a node of a tree costs in steps: a tree takes far more memory than the value, whose parts
+/// may be shared.
+const NODE: u64 = 8;
+
+/// The JSON tree of a value. Err: it cannot be encoded (NaN, a cycle, too deep), or it is larger
+/// than the run's budget.
+pub(crate) fn to_json(value: &Value, run: &Run<'_>) -> Result<serde_json::Value, String> {
+    convert(value, 0, run)
 }
 
-fn convert(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
+fn convert(value: &Value, depth: usize, run: &Run<'_>) -> Result<serde_json::Value, String> {
     if depth > MAX_DEPTH {
         return Err("json: unsupported value: encountered a cycle".into());
     }
+    let text = match value {
+        Value::String(text) | Value::Bytes(text) => text.len(),
+        _ => 0,
+    };
+    run.spend(NODE + text as u64 / 4)?;
     Ok(match value {
         Value::Nil => serde_json::Value::Null,
         Value::Bool(b) => (*b).into(),
@@ -27,17 +37,34 @@ fn convert(value: &Value, depth: usize) -> Result<serde_json::Value, String> {
             base64::engine::general_purpose::STANDARD.encode(&**b).into()
         }
         Value::List(list) if list.is_nil() => serde_json::Value::Null,
-        Value::List(list) => {
-            list.iter().map(|item| convert(item, depth + 1)).collect::<Result<Vec<_>, _>>()?.into()
-        }
+        Value::List(list) => list
+            .iter()
+            .map(|item| convert(item, depth + 1, run))
+            .collect::<Result<Vec<_>, _>>()?
+            .into(),
         Value::Map(map) => serde_json::Value::Object(
             map.entries()
                 .iter()
-                .map(|(k, v)| Ok((k.text().into_owned(), convert(v, depth + 1)?)))
+                .map(|(k, v)| Ok((k.text().into_owned(), convert(v, depth + 1, run)?)))
                 .collect::<Result<_, String>>()?,
         ),
-        Value::Object(object) => object.json(),
+        Value::Object(object) => {
+            let json = object.json();
+            run.spend(weight(&json))?;
+            json
+        }
     })
+}
+
+fn weight(json: &serde_json::Value) -> u64 {
+    NODE + match json {
+        serde_json::Value::String(text) => text.len() as u64 / 4,
+        serde_json::Value::Array(items) => items.iter().map(weight).sum(),
+        serde_json::Value::Object(entries) => {
+            entries.iter().map(|(key, value)| key.len() as u64 / 4 + weight(value)).sum()
+        }
+        _ => 0,
+    }
 }
 
 fn float(f: f64) -> Result<serde_json::Value, String> {
@@ -52,9 +79,14 @@ fn float(f: f64) -> Result<serde_json::Value, String> {
 }
 
 /// Go's json.Marshal: keys sorted, no spaces; `html` escapes <, > and & as Go does by default.
-/// `indent` is the unit of indentation for the pretty form.
-pub fn to_json_text(value: &Value, html: bool, indent: Option<&str>) -> Result<String, String> {
-    let mut writer = Writer { out: String::new(), html, indent };
+/// `indent` is the unit of indentation for the pretty form. Err: as for [`to_json`].
+pub(crate) fn to_json_text(
+    value: &Value,
+    html: bool,
+    indent: Option<&str>,
+    run: &Run<'_>,
+) -> Result<String, String> {
+    let mut writer = Writer { out: String::new(), html, indent, run };
     writer.value(value, 0)?;
     Ok(writer.out)
 }
@@ -63,6 +95,7 @@ struct Writer<'a> {
     out: String,
     html: bool,
     indent: Option<&'a str>,
+    run: &'a Run<'a>,
 }
 
 impl Writer<'_> {
@@ -70,6 +103,8 @@ impl Writer<'_> {
         if depth > MAX_DEPTH {
             return Err("json: unsupported value: encountered a cycle".into());
         }
+        self.run.spend(1)?;
+        self.run.check_size(self.out.len())?;
         match value {
             Value::Float(f) => {
                 let text = json_float(*f)?;
@@ -92,7 +127,7 @@ impl Writer<'_> {
                 self.value(&inner, depth + 1)?;
             }
             other => {
-                let json = convert(other, depth)?;
+                let json = convert(other, depth, self.run)?;
                 match json {
                     serde_json::Value::String(s) => self.string(&s),
                     json => self.out.push_str(&json.to_string()),

@@ -11,7 +11,13 @@ const MAX_SIMPLE_KEY: usize = 128;
 
 /// The value as `sigs.k8s.io/yaml` prints it, with a newline at the end.
 pub fn to_string(value: &Value) -> String {
-    let mut printer = Printer::default();
+    to_string_within(value, usize::MAX)
+}
+
+/// The same; gives up soon after `limit` bytes, with a text that is longer than that: indentation
+/// can make the text far larger than the value.
+pub(crate) fn to_string_within(value: &Value, limit: usize) -> String {
+    let mut printer = Printer::new(limit);
     printer.node(value, Context::Root);
     printer.finish_line();
     printer.out
@@ -35,16 +41,22 @@ struct Printer {
     indent: Option<usize>,
     spaced: bool,
     indented: bool,
-}
-
-impl Default for Printer {
-    fn default() -> Self {
-        Self { out: String::new(), column: 0, indent: None, spaced: true, indented: true }
-    }
+    limit: usize,
 }
 
 impl Printer {
+    fn new(limit: usize) -> Self {
+        Self { out: String::new(), column: 0, indent: None, spaced: true, indented: true, limit }
+    }
+
+    fn is_full(&self) -> bool {
+        self.out.len() > self.limit
+    }
+
     fn node(&mut self, value: &Value, context: Context) {
+        if self.is_full() {
+            return;
+        }
         match value {
             Value::Null => self.plain_word("null"),
             Value::Bool(value) => self.plain_word(if *value { "true" } else { "false" }),
@@ -61,6 +73,9 @@ impl Printer {
         let flush_with_key = context == Context::Mapping && !self.indented;
         let outer = self.deepen(false, flush_with_key);
         for item in items {
+            if self.is_full() {
+                break;
+            }
             self.start_line();
             self.indicator("-", true, true);
             self.node(item, Context::Item);
@@ -122,6 +137,9 @@ impl Printer {
     }
 
     fn start_line(&mut self) {
+        if self.is_full() {
+            return;
+        }
         let indent = self.indent.unwrap_or(0);
         if !self.indented || self.column > indent || (self.column == indent && !self.spaced) {
             self.put_break('\n');

@@ -28,11 +28,12 @@ impl<'t> State<'t, '_> {
         }
         let call = Call { set: self.set, run: self.run };
         let result = match function.name {
-            "call" => Err(not_callable(args, &values[0])),
+            "call" => Err(not_callable(args, &values[0], self.run)),
             _ => (function.body)(&call, &values),
         };
         self.run.ascend();
         let result = result.and_then(|value| {
+            self.run.check()?;
             if let Value::String(text) | Value::Bytes(text) = &value {
                 self.run.check_size(text.len())?;
                 self.run.spend(text.len() as u64 / 64)?;
@@ -90,13 +91,13 @@ impl<'t> State<'t, '_> {
 }
 
 /// Why `call` fails: a chart cannot hold a function.
-fn not_callable(args: &[Term], value: &Value) -> Cause {
+fn not_callable(args: &[Term], value: &Value, run: &Run<'_>) -> Cause {
     if matches!(value, Value::Nil) {
         return "call of nil".into();
     }
     let name = match args.first() {
         Some(term) => term.to_string(),
-        None => String::from_utf8_lossy(&printf::text_of(value)).into_owned(),
+        None => String::from_utf8_lossy(&printf::text_of(value, run)).into_owned(),
     };
     format!("non-function {name} of type {}", value.type_name()).into()
 }

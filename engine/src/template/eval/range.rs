@@ -95,7 +95,7 @@ impl<'t> State<'t, '_> {
                 Box::new(entries.into_iter().map(|(k, v)| (Operand::plain(k), Operand::plain(v))))
             }
             other => {
-                let text = printf::print(std::slice::from_ref(other));
+                let text = printf::print(std::slice::from_ref(other), self.run);
                 let text = String::from_utf8_lossy(&text).into_owned();
                 return self.error(format!("range can't iterate over {text}"));
             }

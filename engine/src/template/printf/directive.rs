@@ -17,7 +17,7 @@ struct Cursor<'a> {
     after_index: bool,
 }
 
-pub(super) fn run(printer: &mut Printer, format: &[u8], values: &[Value]) {
+pub(super) fn run(printer: &mut Printer<'_>, format: &[u8], values: &[Value]) {
     let mut cursor = Cursor {
         format,
         at: 0,
@@ -27,7 +27,7 @@ pub(super) fn run(printer: &mut Printer, format: &[u8], values: &[Value]) {
         good_index: true,
         after_index: false,
     };
-    while cursor.at < format.len() {
+    while cursor.at < format.len() && !printer.is_full() {
         cursor.good_index = true;
         let rest = &format[cursor.at..];
         let text = rest.iter().position(|b| *b == b'%').unwrap_or(rest.len());
@@ -44,9 +44,12 @@ pub(super) fn run(printer: &mut Printer, format: &[u8], values: &[Value]) {
     }
 }
 
-fn extra(printer: &mut Printer, values: &[Value]) {
+fn extra(printer: &mut Printer<'_>, values: &[Value]) {
     printer.out.extend_from_slice(b"%!(EXTRA ");
     for (i, value) in values.iter().enumerate() {
+        if printer.is_full() {
+            return;
+        }
         if i > 0 {
             printer.out.extend_from_slice(b", ");
         }
@@ -66,7 +69,7 @@ impl Cursor<'_> {
         self.format.get(self.at).copied()
     }
 
-    fn directive(&mut self, printer: &mut Printer) {
+    fn directive(&mut self, printer: &mut Printer<'_>) {
         printer.flags = Flags::default();
         while let Some(c) = self.peek() {
             match c {
@@ -89,7 +92,7 @@ impl Cursor<'_> {
         self.verb(printer);
     }
 
-    fn verb(&mut self, printer: &mut Printer) {
+    fn verb(&mut self, printer: &mut Printer<'_>) {
         if self.at >= self.format.len() {
             printer.out.extend_from_slice(b"%!(NOVERB)");
             return;
@@ -101,7 +104,7 @@ impl Cursor<'_> {
             None => (char::REPLACEMENT_CHARACTER, 1),
         };
         self.at += size;
-        let wrong = |printer: &mut Printer, what: &str| {
+        let wrong = |printer: &mut Printer<'_>, what: &str| {
             printer.out.extend_from_slice(format!("%!{verb}({what})").as_bytes());
         };
         if verb == '%' {
@@ -121,7 +124,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn width(&mut self, printer: &mut Printer) {
+    fn width(&mut self, printer: &mut Printer<'_>) {
         if self.peek() == Some(b'*') {
             self.at += 1;
             match self.integer_argument() {
@@ -143,7 +146,7 @@ impl Cursor<'_> {
         }
     }
 
-    fn precision(&mut self, printer: &mut Printer) {
+    fn precision(&mut self, printer: &mut Printer<'_>) {
         if self.peek() != Some(b'.') || self.at + 1 >= self.format.len() {
             return;
         }

@@ -114,7 +114,7 @@ fn hex_form(f: f64, upper: bool, precision: i32) -> String {
     if upper { text.to_uppercase() } else { text }
 }
 
-impl Printer {
+impl Printer<'_> {
     pub(super) fn float(&mut self, f: f64, verb: char, precision: i32) {
         let precision = self.flags.precision.map_or(precision, |p| p.min(i32::MAX as usize) as i32);
         let mut text = format_float(f, verb, precision);

@@ -2,7 +2,7 @@
 
 use super::Printer;
 
-impl Printer {
+impl Printer<'_> {
     pub(super) fn padding(&mut self, n: usize) {
         // Zeros pad on the left only.
         let fill = if self.flags.zero && !self.flags.minus { b'0' } else { b' ' };

@@ -4,7 +4,7 @@ use super::{MAX_DEPTH, Printer};
 use crate::template::Value;
 use crate::template::quote::{quote, quote_char, quote_to_ascii};
 
-impl Printer {
+impl Printer<'_> {
     fn text(&mut self, text: &str) {
         self.out.extend_from_slice(text.as_bytes());
     }
@@ -72,6 +72,9 @@ impl Printer {
                 self.text(&open);
                 self.text(if self.flags.sharp_v { "{" } else { "[" });
                 for (i, item) in list.iter().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
                     self.separator(i);
                     self.member(item, verb, depth);
                 }
@@ -85,6 +88,9 @@ impl Printer {
                 };
                 self.text(&open);
                 for (i, (key, item)) in map.snapshot().into_iter().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
                     self.separator(i);
                     self.element(&Value::String(key), verb, depth + 1);
                     self.text(":");
@@ -106,6 +112,9 @@ impl Printer {
         let map = value.kind() == "map";
         self.text(if map { "map[" } else { "[" });
         for (i, (key, item)) in entries.iter().enumerate() {
+            if self.is_full() {
+                return;
+            }
             self.separator(i);
             if map {
                 self.element(key, verb, depth + 1);
@@ -188,6 +197,9 @@ impl Printer {
             'v' | 'd' if self.flags.sharp_v => {
                 self.text("[]byte{");
                 for (i, b) in bytes.iter().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
                     self.separator(i);
                     self.sharp_hex((*b).into());
                 }
@@ -196,6 +208,9 @@ impl Printer {
             _ => {
                 self.text("[");
                 for (i, b) in bytes.iter().enumerate() {
+                    if self.is_full() {
+                        return;
+                    }
                     self.separator(i);
                     self.unsigned(&Value::Uint8(*b), (*b).into(), verb);
                 }

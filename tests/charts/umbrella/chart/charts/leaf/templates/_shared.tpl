@@ -1,0 +1,1 @@
+{{ define "shared.name" }}leaf {{ .Chart.Name }}{{ end }}

@@ -1,0 +1,1 @@
+{{ define "shared.name" }}lib {{ .Chart.Name }}{{ end }}

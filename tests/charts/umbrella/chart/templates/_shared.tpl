@@ -1,0 +1,1 @@
+{{ define "shared.name" }}umbrella {{ .Chart.Name }}{{ end }}
