@@ -26,7 +26,7 @@ async fn a_person_upgrades_by_clicking() {
         .send_keys(&world.console.key)
         .await
         .expect("typed");
-    page.find(Locator::Css("button[type=submit]"))
+    page.find(Locator::Css("button.primary"))
         .await
         .expect("a button")
         .click()
@@ -41,11 +41,11 @@ async fn a_person_upgrades_by_clicking() {
     assert!(text.contains(&site.id), "the page shows the environment's id: {text}");
     browser.screenshot(&artifacts.join("environment.png")).await;
 
-    for (field, version) in [("agent_version", "1.1.0"), ("operator_version", "1.1.0")] {
+    for (field, version) in [("agent", "1.1.0"), ("operator", "1.1.0")] {
         let list = page.find(Locator::Css(&format!("select[name={field}]"))).await.expect(field);
         list.select_by_value(version).await.expect("the version is offered");
     }
-    page.find(Locator::Css("#upgrade button[type=submit]"))
+    page.find(Locator::Css("#apply-versions"))
         .await
         .expect("the upgrade form")
         .click()
