@@ -32,10 +32,11 @@ async fn a_person_upgrades_by_clicking() {
         .click()
         .await
         .expect("signed in");
-    page.wait().for_element(Locator::LinkText("clicked")).await.expect("the environment is listed");
+    let row = format!("a[href='/environments/{}']", site.id);
+    page.wait().for_element(Locator::Css(&row)).await.expect("the environment is listed");
     let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
     browser.screenshot(&artifacts.join("environments.png")).await;
-    page.find(Locator::LinkText("clicked")).await.expect("listed").click().await.expect("opened");
+    page.find(Locator::Css(&row)).await.expect("listed").click().await.expect("opened");
 
     let text = shown(page, &["Agent Pod State", "Operator Pod State", "1.0.0"]).await;
     assert!(text.contains(&site.id), "the page shows the environment's id: {text}");
