@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -395,7 +395,8 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
         .arg(vendor.publisher_password())
         .stdout(log.try_clone().expect("the log twice"))
         .stderr(log);
-    let mut process: Child = command.spawn().expect("the Console starts");
+    let mut process = command.spawn().expect("the Console starts");
+    let ended = std::thread::spawn(move || process.wait());
     let began = Instant::now();
     let read = |file: &str| {
         fs::read_to_string(data.join("data").join(file)).unwrap_or_default().trim().to_owned()
@@ -404,10 +405,9 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
         || read("admin-key").is_empty()
         || read("account-id").is_empty()
     {
-        let ended = process.try_wait().expect("its state");
         let log = || fs::read_to_string(data.join("log")).unwrap_or_default();
         assert!(
-            ended.is_none() && began.elapsed() < PATIENCE,
+            !ended.is_finished() && began.elapsed() < PATIENCE,
             "the Console does not start: {}",
             log()
         );
