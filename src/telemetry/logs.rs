@@ -70,7 +70,7 @@ pub fn init(format: Format) {
 /// Sets the level that a configuration file asks for, unless `RUST_LOG` outranks it.
 pub fn configure(level: &str) -> Result<(), Error> {
     if LEVEL.get().is_some_and(|current| current.is_fixed) {
-        tracing::info!(level, "the configured log level is not used: RUST_LOG is set");
+        tracing::info!(log_level = level, "the configured log level is not used: RUST_LOG is set");
         return filter(level).map(drop);
     }
     set_level(level)
@@ -83,7 +83,7 @@ pub fn set_level(level: &str) -> Result<(), Error> {
     let filter = filter(level)?;
     let current = LEVEL.get().ok_or(Error::NotStarted)?;
     current.handle.reload(filter).map_err(|_| Error::NotStarted)?;
-    tracing::info!(level, "log level changed");
+    tracing::info!(log_level = level, "log level changed");
     Ok(())
 }
 
