@@ -6,6 +6,8 @@ use prost::Message as _;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
+    // Compiled in by a macro that cargo does not see through.
+    println!("cargo:rerun-if-changed=src/console/store/migrations");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Vec::new();
     protos(Path::new("proto"), &mut files)?;

@@ -252,6 +252,7 @@ fn describe(difference: &Difference) -> String {
         Difference::Field { path, live, wanted } => {
             format!("{path} was {live} and must be {wanted}")
         }
+        Difference::Hidden { path } => format!("{path} had another value"),
         Difference::Dropped { path } => format!("{path} is no longer set"),
     }
 }

@@ -33,6 +33,18 @@ pub const OPERATOR: &str = "qdrant-operator";
 pub const OPERATOR_RELEASE: &str = "qdrant-operator-v2";
 /// The Secret with the registry account that the installation command makes.
 pub const REGISTRY_SECRET: &str = "qdrant-registry-creds";
+/// What the operator's chart takes beside `settings`. It refuses any other name.
+const OPERATOR_VALUES: &[&str] = &[
+    "global",
+    "image",
+    "imagePullSecrets",
+    "nodeSelector",
+    "podAnnotations",
+    "podLabels",
+    "resources",
+    "settings",
+    "tolerations",
+];
 /// Where volume snapshots go if nothing was chosen (the public API's default).
 const DEFAULT_SNAPSHOT_CLASS: &str = "csi-snapclass";
 
@@ -165,11 +177,25 @@ fn operator_values(settings: &Settings, environment: &Environment) -> Value {
     typed.insert("settings".into(), json!({"logLevel": log_level(&c), "features": features}));
     placement(&c, &mut typed);
 
-    let mut values = match &c.advanced_operator_settings {
-        Some(settings) => whole_numbers(serde_json::to_value(settings).unwrap_or_default()),
-        None => Value::Object(Map::new()),
-    };
+    let mut values = advanced(&c);
     overlay(&mut values, Value::Object(typed));
+    values
+}
+
+/// `advanced_operator_settings` as values of the chart: its own names stay at the root, everything
+/// else belongs to the operator and goes below `settings`.
+fn advanced(c: &Configuration) -> Value {
+    let given = match &c.advanced_operator_settings {
+        Some(settings) => whole_numbers(serde_json::to_value(settings).unwrap_or_default()),
+        None => Value::Null,
+    };
+    let Value::Object(given) = given else { return Value::Object(Map::new()) };
+    let (own, operators): (Map<_, _>, Map<_, _>) =
+        given.into_iter().partition(|(name, _)| OPERATOR_VALUES.contains(&name.as_str()));
+    let mut values = Value::Object(own);
+    if !operators.is_empty() {
+        overlay(&mut values, json!({ "settings": operators }));
+    }
     values
 }
 

@@ -18,6 +18,8 @@ const MAX_PAIRS: usize = 10;
 const MAX_CERTIFICATES: usize = 256 << 10;
 const MAX_TOLERATIONS: usize = 50;
 const MAX_RULES: usize = 100;
+/// Labels by which the charts' Deployments find their pods.
+const CHART_LABELS: &[&str] = &["app.kubernetes.io/name", "app.kubernetes.io/instance"];
 const MAX_SETTINGS: usize = 256 << 10;
 
 /// Holds an environment's name and configuration against the rules.
@@ -51,7 +53,7 @@ fn configuration(c: &HybridCloudEnvironmentConfiguration, wrong: &mut Violations
         let usable = |text: &str| {
             text.len() <= MAX_URL
                 && Url::parse(text)
-                    .is_ok_and(|url| url.has_host() && url.scheme().starts_with("http"))
+                    .is_ok_and(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
         };
         if value.as_deref().is_some_and(|text| !usable(text)) {
             wrong.push(format!(
@@ -82,7 +84,7 @@ fn configuration(c: &HybridCloudEnvironmentConfiguration, wrong: &mut Violations
     }
     if c.ca_certificates.as_deref().is_some_and(|pem| !certificates(pem)) {
         wrong.push(format!(
-            "configuration.ca_certificates: must be PEM certificates (BEGIN CERTIFICATE), at most {MAX_CERTIFICATES} bytes"
+            "configuration.ca_certificates: must be PEM certificates (BEGIN CERTIFICATE) and nothing else, such as a private key; at most {MAX_CERTIFICATES} bytes"
         ));
     }
     for (field, value) in [
@@ -102,6 +104,12 @@ fn configuration(c: &HybridCloudEnvironmentConfiguration, wrong: &mut Violations
     }
     pairs("configuration.node_selector", &c.node_selector, wrong);
     pairs("configuration.control_plane_labels", &c.control_plane_labels, wrong);
+    if let Some(own) = c.control_plane_labels.iter().find(|p| CHART_LABELS.contains(&&*p.key)) {
+        wrong.push(format!(
+            "configuration.control_plane_labels: {} is set by the charts; use another key",
+            own.key
+        ));
+    }
     tolerations("configuration.tolerations", &c.tolerations, wrong);
     if let Some(settings) = &c.advanced_operator_settings {
         let size = serde_json::to_vec(settings).map_or(usize::MAX, |text| text.len());
@@ -180,10 +188,16 @@ fn place(text: &str) -> bool {
         && path.chars().all(segment)
 }
 
+/// Only certificates: they are passed on to agents and shown to people, which a private key must never be.
 fn certificates(pem: &str) -> bool {
     use rustls_pki_types::{CertificateDer, pem::PemObject as _};
-    let mut found = CertificateDer::pem_slice_iter(pem.as_bytes()).peekable();
-    pem.len() <= MAX_CERTIFICATES && found.peek().is_some() && found.all(|one| one.is_ok())
+    let certificates =
+        pem.lines().filter(|line| line.trim() == "-----BEGIN CERTIFICATE-----").count();
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
+    pem.len() <= MAX_CERTIFICATES
+        && certificates > 0
+        && pem.matches("-----BEGIN").count() == certificates
+        && found.is_ok_and(|found| found.len() == certificates)
 }
 
 fn label_key(key: &str) -> bool {
@@ -258,8 +272,21 @@ mod tests {
         }
         assert_ne!(violation(|c| c.chart_repository_url = Some("https://r.test/c".into())), "");
         assert_ne!(violation(|c| c.https_proxy_url = Some("proxy:3128".into())), "");
-        assert_ne!(violation(|c| c.ca_certificates = Some("nonsense".into())), "");
+        assert_ne!(violation(|c| c.https_proxy_url = Some("httpx://proxy.test".into())), "");
+        assert_eq!(violation(|c| c.https_proxy_url = Some("http://proxy.test:3128".into())), "");
         assert_ne!(violation(|c| c.registry_secret_name = Some("A".into())), "");
+    }
+
+    #[test]
+    fn certificates_and_nothing_else() {
+        let block = |kind: &str| format!("-----BEGIN {kind}-----\nAAAA\n-----END {kind}-----\n");
+        let (ca, key) = (block("CERTIFICATE"), block("PRIVATE KEY"));
+        assert_eq!(violation(|c| c.ca_certificates = Some(format!("# ours\n{ca}{ca}"))), "");
+        let secret = format!("{ca}{key}");
+        for bad in ["", "nonsense", &key, &secret, &ca[..40], &ca.replace('\n', " ")] {
+            let said = violation(|c| c.ca_certificates = Some(bad.into()));
+            assert!(said.contains("nothing else, such as a private key"), "{bad}: {said}");
+        }
     }
 
     #[test]
@@ -269,6 +296,9 @@ mod tests {
         assert_ne!(violation(|c| c.node_selector = vec![pair("a b", "d")]), "");
         assert_ne!(violation(|c| c.node_selector = vec![pair("a", "1"), pair("a", "2")]), "");
         assert_ne!(violation(|c| c.node_selector = vec![pair("a", "b"); 11]), "");
+        assert_eq!(violation(|c| c.control_plane_labels = vec![pair("team", "d")]), "");
+        let own = pair("app.kubernetes.io/name", "mine");
+        assert_ne!(violation(|c| c.control_plane_labels = vec![own.clone()]), "");
         let exists =
             Toleration { operator: Some(TolerationOperator::Exists as i32), ..Default::default() };
         assert_eq!(violation(|c| c.tolerations = vec![exists.clone()]), "");

@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 /// `--name`, or `--name=true`.
-const SWITCHES: [&str; 15] = [
+const SWITCHES: [&str; 14] = [
     "atomic",
     "create-namespace",
     "debug",
@@ -18,7 +18,6 @@ const SWITCHES: [&str; 15] = [
     "server-side",
     "skip-crds",
     "take-ownership",
-    "verify",
     "wait-for-jobs",
 ];
 

@@ -1,4 +1,10 @@
+use std::{fs, path::Path};
+
 use ed25519_dalek::SigningKey;
+use pinnace_engine::{
+    chart::{Chart, File},
+    render::{Capabilities, Operation, Options, render},
+};
 
 use super::*;
 use crate::{
@@ -74,6 +80,7 @@ fn the_agent_gets_the_values_of_the_installation_command() {
 #[test]
 fn typed_fields_win_over_advanced_settings() {
     let advanced = json!({
+        "podAnnotations": {"a": "b"},
         "replicaCount": 2,
         "settings": {"logLevel": "trace", "features": {"clusterManagement": {"maxConcurrentReconciles": 3}}},
     });
@@ -84,7 +91,9 @@ fn typed_fields_win_over_advanced_settings() {
         ..Default::default()
     });
     let values = values(&desired, OPERATOR_RELEASE);
-    assert_eq!(values["replicaCount"], json!(2));
+    assert_eq!(values["podAnnotations"], json!({"a": "b"}));
+    assert_eq!(values["replicaCount"], Value::Null, "the chart would refuse it");
+    assert_eq!(values["settings"]["replicaCount"], json!(2));
     assert_eq!(values["settings"]["logLevel"], "debug");
     let management = &values["settings"]["features"]["clusterManagement"];
     assert_eq!(management["maxConcurrentReconciles"], json!(3));
@@ -149,4 +158,89 @@ fn network_rules_are_kubernetes_own() {
         "from": [{"namespaceSelector": {"matchLabels": {"a": "b"}}}, {"ipBlock": {"cidr": "10.0.0.0/8"}}],
     }]});
     assert_eq!(policies, &expected);
+}
+
+fn chart(name: &str) -> Chart {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts").join(name);
+    let mut files = Vec::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let name = path.strip_prefix(&root).unwrap().to_str().unwrap().to_owned();
+            files.push(File { name, data: fs::read(&path).unwrap().into(), modified: None });
+        }
+    }
+    Chart::from_files(files).unwrap()
+}
+
+fn full() -> Configuration {
+    let everything = json!({
+        "httpProxyUrl": "http://proxy.test:3128",
+        "httpsProxyUrl": "http://proxy.test:3128",
+        "noProxyConfigs": ["10.0.0.0/8", ".svc"],
+        "containerRegistryUrl": "mirror.test/hub",
+        "chartRepositoryUrl": "oci://mirror.test/charts",
+        "registrySecretName": "mine",
+        "caCertificates": "PEM",
+        "databaseStorageClass": "fast",
+        "snapshotStorageClass": "slow",
+        "volumeSnapshotStorageClass": "csi",
+        "ingress": [{"ports": [{"protocol": "TCP", "portNumber": 6333}]}],
+        "egress": [{"to": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}],
+        "logLevel": "HYBRID_CLOUD_ENVIRONMENT_CONFIGURATION_LOG_LEVEL_WARN",
+        "tolerations": [{"key": "a", "operator": "TOLERATION_OPERATOR_EQUAL", "value": "b",
+                         "effect": "TOLERATION_EFFECT_NO_EXECUTE", "tolerationSeconds": "30"}],
+        "nodeSelector": [{"key": "pool", "value": "infra"}],
+        "controlPlaneLabels": [{"key": "team", "value": "data"}],
+        "advancedOperatorSettings": {
+            "replicaCount": 2, "resources": {"limits": {"memory": "1Gi"}}, "whatever": {"a": [1]},
+        },
+    });
+    serde_json::from_value(everything).unwrap()
+}
+
+#[test]
+fn both_charts_take_all_that_a_configuration_can_say() {
+    let desired = made(full());
+    for (release, name) in [(AGENT, AGENT), (OPERATOR_RELEASE, OPERATOR)] {
+        let options = Options {
+            release_name: release,
+            namespace: "qdrant",
+            revision: 1,
+            operation: Operation::Install,
+            capabilities: Capabilities::default(),
+            lookup: None,
+            skip_schema_validation: false,
+            keep_integers: false,
+        };
+        let rendered = render(&chart(name), &values(&desired, release), &options)
+            .unwrap_or_else(|error| panic!("{name}: {:#}", anyhow::Error::from(error)));
+        let deployment = rendered.manifests.iter().find(|m| m.kind == "Deployment").unwrap();
+        for line in [
+            "        team: data",
+            "        pool: infra",
+            "        - effect: NoExecute",
+            "        - name: mine",
+            "mirror.test/hub/qdrant/",
+        ] {
+            assert!(deployment.content.contains(line), "{line}: {}", deployment.content);
+        }
+    }
+}
+
+#[test]
+fn the_names_that_the_operators_chart_takes_are_those_of_its_schema() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts").join(OPERATOR);
+    let schema = fs::read(root.join("values.schema.json")).unwrap();
+    let schema: Value = serde_json::from_slice(&schema).unwrap();
+    let mut names: Vec<&str> =
+        schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+    names.sort_unstable();
+    assert_eq!(names, OPERATOR_VALUES);
+    assert_eq!(schema["additionalProperties"], json!(false));
 }
