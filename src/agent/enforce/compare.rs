@@ -18,6 +18,16 @@ pub enum Difference {
     Dropped { path: String },
 }
 
+impl Difference {
+    /// The field that differs; `None` if the whole object is missing.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Field { path, .. } | Self::Hidden { path } | Self::Dropped { path } => Some(path),
+        }
+    }
+}
+
 /// The longest value that is shown to people, in characters.
 const MAX_SHOWN: usize = 60;
 /// Values of a release and data of a Secret may be secrets: below these fields no value is shown.
