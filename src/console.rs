@@ -22,5 +22,6 @@ pub mod settings;
 pub mod status;
 pub mod store;
 pub mod transitions;
+pub mod turns;
 pub mod validate;
 pub mod versions;

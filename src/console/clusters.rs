@@ -31,7 +31,7 @@ pub struct Clusters {
 
 /// What a desired state says of this cluster.
 pub fn want(row: &ClusterRow) -> ClusterWant {
-    match row.deleted_in {
+    match row.document.deleted_at {
         Some(_) => ClusterWant::Deleted,
         None => ClusterWant::Present {
             spec: spec::of(&row.document),
@@ -139,6 +139,7 @@ impl ClusterService for Clusters {
             return Err(Status::invalid_argument(violations.join("; ")));
         }
         let environment = cluster.cloud_provider_region_id.clone();
+        let _turn = self.desk.turns.take(&environment).await;
         self.desk.environment(&environment).await?;
         let others = self.desk.store.clusters(None).await?;
         if others.iter().any(|row| row.document.name == cluster.name) {
@@ -169,15 +170,15 @@ impl ClusterService for Clusters {
         let request = request.into_inner();
         let mut row = self.row(&request.account_id, &request.cluster_id).await?;
         let environment = row.document.cloud_provider_region_id.clone();
+        let _turn = self.desk.turns.take(&environment).await;
         let desired = self.desk.store.desired(&environment).await?;
         // No agent has ever been told of it: nobody has to confirm.
         let unknown = desired.is_none();
         if request.force() || unknown {
             self.desk.store.remove_cluster(&row.document.id).await?;
-        } else if row.deleted_in.is_none() {
+        } else if row.document.deleted_at.is_none() {
             row.document.deleted_at = Some(status::timestamp(now()));
-            let next = desired.map_or(1, |desired| desired.generation + 1);
-            self.desk.store.mark_cluster_deleted(&row.document, next).await?;
+            self.desk.store.mark_cluster_deleted(&row.document).await?;
         }
         self.desk.settle(&environment).await?;
         let how = if request.force() { "forgotten without the agent's word" } else { "deleted" };

@@ -23,6 +23,7 @@ use super::{
     serve,
     settings::{RegistryAccess, Settings},
     store::Store,
+    turns::Turns,
 };
 use crate::{
     model::redacted::Redacted,
@@ -185,6 +186,7 @@ impl Serve {
             live: Live::default(),
             catalogue: Catalogue::new(Box::new(charts)),
             accounts: Accounts::default(),
+            turns: Turns::default(),
         };
         Ok(desk.start().await?)
     }

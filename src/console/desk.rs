@@ -14,6 +14,7 @@ use super::{
     pins,
     settings::Settings,
     store::{EnvironmentRow, Store, StoreError},
+    turns::Turns,
 };
 use crate::model::desired::{ClusterWant, SignedDesired};
 
@@ -26,6 +27,7 @@ pub struct Desk {
     pub live: Live,
     pub catalogue: Catalogue,
     pub accounts: Accounts,
+    pub turns: Turns,
 }
 
 /// How all of the Console's tasks hold it.
@@ -45,6 +47,12 @@ impl Desk {
 
     /// Signs a new generation if what the environment should be has changed, and wakes its stream.
     pub async fn settle(&self, environment: &str) -> Result<(), StoreError> {
+        self.settle_above(environment, 0).await
+    }
+
+    /// As [`Desk::settle`], and the generation ends above `floor`: the agent has one of that number
+    /// which this Console does not know, and would refuse anything lower.
+    pub async fn settle_above(&self, environment: &str, floor: u64) -> Result<(), StoreError> {
         loop {
             // The document is read first: whoever changes something after that writes a newer
             // generation, and this one is then refused and made again.
@@ -68,13 +76,13 @@ impl Desk {
                 None => (0, None),
             };
             let mut desired = pins::desired(&inputs, generation);
-            if before.as_ref() == Some(&desired) {
+            if before.as_ref() == Some(&desired) && generation > floor {
                 return Ok(());
             }
-            desired.generation += 1;
+            desired.generation = generation.max(floor) + 1;
             let signed = SignedDesired::sign(&desired, &self.keys.desired)
                 .map_err(|e| StoreError::Corrupt { what: "desired state", source: e.into() })?;
-            if self.store.set_desired(environment, desired.generation, &signed).await? {
+            if self.store.set_desired(&desired, &signed).await? {
                 self.live.wake(environment);
                 return Ok(());
             }

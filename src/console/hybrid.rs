@@ -164,6 +164,7 @@ impl HybridCloudService for Hybrid {
         if update.id.is_empty() {
             return Err(Status::invalid_argument("id: is required"));
         }
+        let _turn = self.desk.turns.take(&update.id).await;
         let current = self.desk.environment(&update.id).await?.document;
         let paths = request.update_mask.unwrap_or_default().paths;
         let update = if paths.is_empty() {
@@ -206,6 +207,7 @@ impl HybridCloudService for Hybrid {
         let request = request.into_inner();
         self.desk.check_account(&request.account_id)?;
         let id = &request.hybrid_cloud_environment_id;
+        let _turn = self.desk.turns.take(id).await;
         self.desk.environment(id).await?;
         let clusters = self.desk.store.clusters(Some(id)).await?;
         if !clusters.is_empty() {
@@ -217,13 +219,16 @@ impl HybridCloudService for Hybrid {
                 names.join(", ")
             )));
         }
-        self.desk.store.delete_environment(id).await?;
-        self.desk.live.remove(id);
+        // First, and harmless if repeated: once the environment is gone nobody could ask for it again.
         self.desk
             .accounts
             .revoke(&self.desk.settings, id)
             .await
             .map_err(|e| internal("the environment's registry account could not be removed", e))?;
+        if !self.desk.store.delete_environment(id).await? {
+            return Err(Status::aborted("the environment changed meanwhile: try again"));
+        }
+        self.desk.live.remove(id);
         self.desk.note(id, "deleted", "the environment was deleted").await;
         Ok(Response::new(DeleteHybridCloudEnvironmentResponse {}))
     }
@@ -234,47 +239,69 @@ impl HybridCloudService for Hybrid {
     ) -> Result<Response<GenerateBootstrapCommandsResponse>, Status> {
         let request = request.into_inner();
         self.desk.check_account(&request.account_id)?;
-        let id = request.hybrid_cloud_environment_id.as_str();
-        let row = self.desk.environment(id).await?;
-        let agent = match row.agent {
-            Some(agent) => agent,
-            None => self.desk.catalogue.newest(pins::AGENT).await?,
-        };
-        let operator = match row.operator {
-            Some(operator) => operator,
-            None => self.desk.catalogue.newest(pins::OPERATOR).await?,
-        };
-        self.desk.store.choose(id, Some(&agent), Some(&operator)).await?;
-        let account =
-            self.desk.accounts.issue(&self.desk.settings, id).await.map_err(|e| {
-                internal("a registry account could not be made; the log says why", e)
-            })?;
-        let access_key = Redacted::new(format!("{id}|{}", keys::mint().expose()));
-        let hash = keys::hash(access_key.expose());
-        let epoch = self.desk.store.rotate_access_key(id, &hash, now()).await?;
-        self.desk.live.set_epoch(id, epoch);
-        self.desk.settle(id).await?;
-        let rotated = if epoch > 1 { "; the ones before it stopped working" } else { "" };
-        let text = format!("an installation command with a new access key was generated{rotated}");
-        self.desk.note(id, "bootstrap", &text).await;
-        let commands = bootstrap::commands(&bootstrap::Inputs {
-            settings: &self.desk.settings,
-            public_key: &self.desk.keys.desired.verifying_key(),
-            environment: &row.document,
-            version: &agent.version,
-            access_key: &access_key,
-            account: account.as_ref(),
-        });
-        let (registry_username, registry_password) = account
-            .map(|account| (account.username, account.password.expose().clone()))
-            .unwrap_or_default();
-        Ok(Response::new(GenerateBootstrapCommandsResponse {
-            commands,
-            access_key: access_key.expose().clone(),
-            registry_username,
-            registry_password,
-        }))
+        // In a task of its own: a caller that hangs up does not stop it half way.
+        let (desk, id) = (self.desk.clone(), request.hybrid_cloud_environment_id);
+        let task = tokio::spawn(async move { generate(&desk, &id).await });
+        let response = task.await.map_err(|e| internal("the command was not made", e))??;
+        Ok(Response::new(response))
     }
+}
+
+/// A new access key and registry account, and the command that installs them. What can fail comes
+/// before the moment in which the older key stops working.
+async fn generate(desk: &Desk, id: &str) -> Result<GenerateBootstrapCommandsResponse, Status> {
+    let _turn = desk.turns.take(id).await;
+    let row = desk.environment(id).await?;
+    if row.agent.is_none() || row.operator.is_none() {
+        let agent = desk.catalogue.newest(pins::AGENT).await?;
+        let operator = desk.catalogue.newest(pins::OPERATOR).await?;
+        desk.store.choose_if_unset(id, &agent, &operator).await?;
+    }
+    let row = desk.environment(id).await?;
+    let agent = row.agent.ok_or_else(|| Status::aborted("no version is chosen: try again"))?;
+    let issued = desk
+        .accounts
+        .issue(&desk.settings, id)
+        .await
+        .map_err(|e| internal("a registry account could not be made; the log says why", e))?;
+    let access_key = Redacted::new(format!("{id}|{}", keys::mint().expose()));
+    let hash = keys::hash(access_key.expose());
+    let epoch = match desk.store.rotate_access_key(id, &hash, now()).await {
+        Ok(epoch) => epoch,
+        Err(error) => {
+            // The cluster still has the account before this one.
+            if let Err(error) = desk.accounts.restore(&desk.settings, id, issued).await {
+                tracing::error!(%error, environment = id, "the registry account before could not be put back");
+            }
+            return Err(error.into());
+        }
+    };
+    desk.live.set_epoch(id, epoch);
+    if let Err(error) = desk.settle(id).await {
+        // The command is good all the same; the agent's first call settles again.
+        tracing::error!(%error, environment = id, "the desired state could not be brought up to date");
+    }
+    let rotated = if epoch > 1 { "; the ones before it stopped working" } else { "" };
+    let text = format!("an installation command with a new access key was generated{rotated}");
+    desk.note(id, "bootstrap", &text).await;
+    let account = issued.account;
+    let commands = bootstrap::commands(&bootstrap::Inputs {
+        settings: &desk.settings,
+        public_key: &desk.keys.desired.verifying_key(),
+        environment: &row.document,
+        version: &agent.version,
+        access_key: &access_key,
+        account: account.as_ref(),
+    });
+    let (registry_username, registry_password) = account
+        .map(|account| (account.username, account.password.expose().clone()))
+        .unwrap_or_default();
+    Ok(GenerateBootstrapCommandsResponse {
+        commands,
+        access_key: access_key.expose().clone(),
+        registry_username,
+        registry_password,
+    })
 }
 
 fn given(document: Option<Environment>) -> Result<Environment, Status> {

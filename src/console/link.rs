@@ -1,8 +1,9 @@
 //! The agent link, Console's side: `pinnace.agent.v1` over connections that only agents open.
 
-use std::pin::Pin;
+use std::{pin::Pin, time::Duration};
 
 use futures::Stream;
+use tokio::sync::Semaphore;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status, Streaming};
@@ -23,6 +24,10 @@ pub mod token;
 
 /// The largest message that an agent may send, in bytes.
 pub const MAX_MESSAGE: usize = 4 << 20;
+/// Calls of Authenticate that are worked on at a time; anybody may make them.
+const AUTHENTICATING: usize = 32;
+/// Others wait this long for their turn.
+const ADMITTED_WITHIN: Duration = Duration::from_secs(3);
 const LONGEST_ACCESS_KEY: usize = 256;
 const REPLACED: &str =
     "the access key of this environment was replaced: run the new installation command";
@@ -31,12 +36,13 @@ const REPLACED: &str =
 pub struct Link {
     desk: Shared,
     shutdown: CancellationToken,
+    authenticating: Semaphore,
 }
 
 impl Link {
     /// `shutdown` ends each stream with a Retry that is spread over a few seconds.
     pub fn new(desk: Shared, shutdown: CancellationToken) -> Self {
-        Self { desk, shutdown }
+        Self { desk, shutdown, authenticating: Semaphore::new(AUTHENTICATING) }
     }
 
     /// The claims of a call's token, if its epoch is still the environment's.
@@ -66,6 +72,12 @@ impl AgentLinkService for Link {
         let Some(environment) = environment else {
             return Err(Status::unauthenticated(
                 "the access key has the wrong form: it is <environment id>|<secret>, as the installation command sets it",
+            ));
+        };
+        let admitted = tokio::time::timeout(ADMITTED_WITHIN, self.authenticating.acquire()).await;
+        let Ok(Ok(_admitted)) = admitted else {
+            return Err(Status::resource_exhausted(
+                "too many agents are authenticating at once: try again in a moment",
             ));
         };
         let before = self.desk.store.shown_access_key(environment).await?;

@@ -26,6 +26,8 @@ pub enum Cut {
 
 /// One per environment.
 struct Entry {
+    /// Deleted: no call that was under way brings it back. Ids are never used again.
+    gone: bool,
     epoch: u64,
     wake: watch::Sender<u64>,
     stream: Option<(u64, watch::Sender<Option<Cut>>)>,
@@ -70,12 +72,13 @@ impl Live {
     pub fn set_epoch(&self, environment: &str, epoch: u64) {
         let mut entries = self.entries();
         let entry = entries.entry(environment.to_owned()).or_insert_with(|| Entry {
+            gone: false,
             epoch,
             wake: watch::Sender::new(0),
             stream: None,
             last_seen: None,
         });
-        if entry.epoch != epoch {
+        if epoch > entry.epoch {
             entry.epoch = epoch;
             if let Some((_, cut)) = &entry.stream {
                 cut.send_replace(Some(Cut::Revoked));
@@ -85,13 +88,16 @@ impl Live {
 
     /// The epoch whose tokens are valid; none for an environment that does not exist.
     pub fn epoch(&self, environment: &str) -> Option<u64> {
-        self.entries().get(environment).map(|entry| entry.epoch)
+        self.entries().get(environment).filter(|entry| !entry.gone).map(|entry| entry.epoch)
     }
 
     /// Forgets a deleted environment and cuts its stream.
     pub fn remove(&self, environment: &str) {
-        if let Some(Entry { stream: Some((_, cut)), .. }) = self.entries().remove(environment) {
-            cut.send_replace(Some(Cut::Revoked));
+        if let Some(entry) = self.entries().get_mut(environment) {
+            entry.gone = true;
+            if let Some((_, cut)) = &entry.stream {
+                cut.send_replace(Some(Cut::Revoked));
+            }
         }
     }
 
@@ -105,7 +111,7 @@ impl Live {
     /// Opens a stream for a token of this epoch; the newest stream wins. None: the epoch has passed.
     pub fn open(&self, environment: &str, epoch: u64, now: i64) -> Option<Stream<'_>> {
         let mut entries = self.entries();
-        let entry = entries.get_mut(environment).filter(|entry| entry.epoch == epoch)?;
+        let entry = entries.get_mut(environment).filter(|e| !e.gone && e.epoch == epoch)?;
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         let (cut, receiver) = watch::channel(None);
         if let Some((_, older)) = entry.stream.replace((id, cut)) {
@@ -140,6 +146,11 @@ impl Live {
 }
 
 impl Stream<'_> {
+    /// No newer stream has taken over, and the key is still valid.
+    pub fn is_current(&self) -> bool {
+        self.cut.borrow().is_none()
+    }
+
     /// Notes the end of the stream at `now`.
     pub fn close(self, now: i64) {
         if let Some(entry) = self.live.entries().get_mut(&self.environment) {
@@ -172,7 +183,7 @@ mod tests {
         assert_eq!(*first.cut.borrow(), Some(Cut::Superseded));
         drop(first);
         assert_eq!(live.streams(), 1);
-        assert_eq!(*second.cut.borrow(), None);
+        assert!(second.is_current());
         drop(second);
         assert_eq!(live.streams(), 0);
     }
@@ -186,6 +197,20 @@ mod tests {
         assert_eq!(*stream.cut.borrow(), Some(Cut::Revoked));
         assert!(live.open("e", 1, 10).is_none());
         assert!(live.open("unknown", 1, 10).is_none());
+        live.set_epoch("e", 1);
+        assert_eq!(live.epoch("e"), Some(2), "an epoch never falls");
+    }
+
+    #[test]
+    fn a_deleted_environment_stays_deleted() {
+        let live = Live::default();
+        live.set_epoch("e", 1);
+        let stream = live.open("e", 1, 10).unwrap();
+        live.remove("e");
+        assert!(!stream.is_current());
+        live.set_epoch("e", 2);
+        assert_eq!(live.epoch("e"), None);
+        assert!(live.open("e", 2, 10).is_none());
     }
 
     #[test]

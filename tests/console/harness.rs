@@ -14,6 +14,7 @@ use pinnace::{
         serve::{self, Port},
         settings::{RegistryAccess, Settings},
         store::Store,
+        turns::Turns,
     },
     model::{digest::Digest, redacted::Redacted},
     proto::{
@@ -144,6 +145,7 @@ impl Console {
             live: Live::default(),
             catalogue: Catalogue::new(charts),
             accounts: Accounts::default(),
+            turns: Turns::default(),
         };
         let desk = desk.start().await.unwrap();
         let admin = AdminKey::new(keys::hash(ADMIN_KEY));

@@ -213,3 +213,58 @@ async fn another_environments_token_is_refused() {
     let mut agent = console.agent(&two, &token, Hello::default()).await.unwrap();
     assert_eq!(agent.next().await.unwrap_err().code(), Code::PermissionDenied);
 }
+
+#[tokio::test]
+async fn of_two_commands_at_once_the_newer_works_and_a_choice_is_kept() {
+    let console = Console::start().await;
+    let (id, _) = console.environment("e").await;
+    set_operator(&console, &id, "1.0.0").await;
+    let (one, two) = tokio::join!(console.rotate(&id), console.rotate(&id));
+    let works = [console.token(&one).await.is_ok(), console.token(&two).await.is_ok()];
+    assert!(works == [true, false] || works == [false, true], "{works:?}");
+    let key = if works[0] { one } else { two };
+    let mut agent = connect(&console, &id, &key).await;
+    let document = verified(&console, &id, &agent.desired().await);
+    let operator = &document.pins[&"qdrant-operator-v2".parse().unwrap()];
+    assert_eq!(operator.version.to_string(), "1.0.0");
+}
+
+#[tokio::test]
+async fn a_console_from_a_backup_goes_on_above_what_the_agent_has() {
+    let console = Console::start().await;
+    let (id, key) = console.environment("e").await;
+    let token = console.token(&key).await.unwrap();
+    let present = console.desk.store.desired(&id).await.unwrap().unwrap().generation;
+    for ahead in [present, present + 40] {
+        let row = console.desk.store.desired(&id).await.unwrap().unwrap();
+        let generation = ahead.max(row.generation);
+        let applied = Applied { generation, digest: "sha256:lost".into() };
+        let hello = Hello { applied: Some(applied), ..Default::default() };
+        let mut agent = console.agent(&id, &token, hello).await.unwrap();
+        assert_eq!(agent.desired().await.generation, generation + 1);
+    }
+    let applied = Applied { generation: u64::MAX, digest: "sha256:lost".into() };
+    let hello = Hello { applied: Some(applied), ..Default::default() };
+    let mut agent = console.agent(&id, &token, hello).await.unwrap();
+    assert_eq!(agent.next().await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn a_new_generation_clears_the_refusal_and_an_old_answer_changes_nothing() {
+    let console = Console::start().await;
+    let (id, key) = console.environment("e").await;
+    let mut agent = connect(&console, &id, &key).await;
+    let first = agent.desired().await;
+    let refusal =
+        |generation| Accepted { generation, digest: String::new(), refusal: Some("no".into()) };
+    let send = |generation| sync_request::Message::Accepted(refusal(generation));
+    agent.send.send(send(first.generation)).await.unwrap();
+    agent.observe(observed(1, 0, Component::default())).await;
+    assert_eq!(console.desk.store.desired(&id).await.unwrap().unwrap().refusal, "no");
+    set_operator(&console, &id, "1.0.0").await;
+    assert_eq!(console.desk.store.desired(&id).await.unwrap().unwrap().refusal, "");
+    agent.desired().await;
+    agent.send.send(send(first.generation)).await.unwrap();
+    agent.observe(observed(2, 0, Component::default())).await;
+    assert_eq!(console.desk.store.desired(&id).await.unwrap().unwrap().refusal, "");
+}

@@ -57,7 +57,7 @@ pub fn shown(
         Freshness::Stale { last_seen } if now - last_seen > UNKNOWN_AFTER => Some(last_seen),
         _ => None,
     };
-    if row.deleted_in.is_some() {
+    if cluster.deleted_at.is_some() {
         state.phase = ClusterPhase::Deleting as i32;
     } else if let Some(last_seen) = silent {
         state.phase = ClusterPhase::Unknown as i32;
@@ -129,8 +129,10 @@ mod tests {
     use super::*;
     use crate::proto::pinnace::agent::v1::{Cluster as Seen, Observed};
 
-    fn row(deleted_in: Option<u64>) -> ClusterRow {
-        ClusterRow { document: Cluster { id: "c1".into(), ..Default::default() }, deleted_in }
+    fn row(deleted_at: Option<i64>) -> ClusterRow {
+        let deleted_at = deleted_at.map(status::timestamp);
+        let document = Cluster { id: "c1".into(), deleted_at, ..Default::default() };
+        ClusterRow { document, deleted_in: None }
     }
 
     fn seen(present: bool, status: Value) -> ObservationRow {

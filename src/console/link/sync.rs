@@ -26,6 +26,10 @@ const HELLO_WITHIN: Duration = Duration::from_secs(20);
 const AGE: std::ops::Range<u64> = 24 * 60..36 * 60;
 /// When the Console stops, agents come back over this many seconds.
 const DRAIN: std::ops::Range<u32> = 1..6;
+/// An agent that takes nothing for this long is as good as gone.
+const SENT_WITHIN: Duration = Duration::from_secs(30);
+/// Generations above this cannot have come from a Console.
+const HIGHEST_GENERATION: u64 = 1 << 53;
 const MAX_COMPONENTS: usize = 64;
 const MAX_CLUSTERS: usize = 1000;
 const MAX_REFUSAL: usize = 2000;
@@ -95,7 +99,7 @@ impl Session {
             End::Error(status) => Err(status),
         };
         // The agent may be gone already; then there is nobody to tell.
-        let _ = self.send.send(last).await;
+        let _ = tokio::time::timeout(SENT_WITHIN, self.send.send(last)).await;
     }
 
     async fn greet(&self, incoming: &mut Streaming<SyncRequest>) -> Result<Hello, Status> {
@@ -112,7 +116,32 @@ impl Session {
                 self.claims.environment
             )));
         }
+        self.outrun(&hello).await?;
         Ok(hello)
+    }
+
+    /// An agent that accepted a document which this Console does not know (its database came back
+    /// from a backup) would refuse all that is not newer: go on above what it has.
+    async fn outrun(&self, hello: &Hello) -> Result<(), Status> {
+        let environment = &self.claims.environment;
+        let applied = hello.applied.clone().unwrap_or_default();
+        let Some(row) = self.desk.store.desired(environment).await? else { return Ok(()) };
+        if applied.generation < row.generation || applied.digest == row.digest {
+            return Ok(());
+        }
+        if applied.generation > HIGHEST_GENERATION {
+            return Err(Status::invalid_argument(format!(
+                "Hello names generation {}, which no Console has made",
+                applied.generation
+            )));
+        }
+        let text = format!(
+            "the agent has generation {}, which is not this Console's (it is at {}): was its database restored? The next generation is above that",
+            applied.generation, row.generation
+        );
+        tracing::warn!(environment, "{text}");
+        self.desk.note(environment, "outrun", &text).await;
+        Ok(self.desk.settle_above(environment, applied.generation).await?)
     }
 
     async fn converse(
@@ -126,26 +155,14 @@ impl Session {
         loop {
             let step = tokio::select! {
                 biased;
-                () = shutdown.cancelled() => {
-                    let after = rand::rng().random_range(DRAIN);
-                    return End::Retry { after, reason: "the Console is restarting" };
-                }
-                _ = stream.cut.changed() => {
-                    let cut = *stream.cut.borrow();
-                    return match cut {
-                        Some(Cut::Superseded) => End::Retry {
-                            after: 30,
-                            reason: "a newer stream of this environment has taken over",
-                        },
-                        _ => End::Error(Status::unauthenticated(REPLACED)),
-                    };
-                }
+                () = shutdown.cancelled() => return restarting(),
+                _ = stream.cut.changed() => return cut(stream),
                 () = &mut age => {
                     return End::Retry { after: 0, reason: "the stream has reached its age" };
                 }
-                _ = stream.wake.changed() => self.offer().await,
+                _ = stream.wake.changed() => self.offer(stream).await,
                 message = incoming.message() => match message {
-                    Ok(Some(message)) => self.hear(message).await,
+                    Ok(Some(message)) => self.hear(message, stream).await,
                     Ok(None) | Err(_) => return End::Gone,
                 },
             };
@@ -156,7 +173,7 @@ impl Session {
     }
 
     /// Sends the desired state if it is not what the agent has.
-    async fn offer(&mut self) -> Result<(), End> {
+    async fn offer(&mut self, stream: &mut Stream<'_>) -> Result<(), End> {
         let row = self.desk.store.desired(&self.claims.environment).await;
         let Some(row) = row.map_err(|error| End::Error(error.into()))? else { return Ok(()) };
         if row.digest == self.known {
@@ -169,16 +186,22 @@ impl Session {
             document: row.signed.document,
             signature: row.signed.signature.to_vec(),
         };
-        self.say(sync_response::Message::Desired(desired)).await
+        self.say(sync_response::Message::Desired(desired), stream).await
     }
 
-    async fn hear(&mut self, message: SyncRequest) -> Result<(), End> {
+    async fn hear(&self, message: SyncRequest, stream: &mut Stream<'_>) -> Result<(), End> {
+        // What an older stream still had to say is not newer than what the present one says.
+        if !stream.is_current() {
+            return Err(cut(stream));
+        }
         let done = match message.message {
             Some(sync_request::Message::Accepted(accepted)) => self.accepted(accepted).await,
             Some(sync_request::Message::Observed(observed)) => {
                 let seq = observed.seq;
                 match self.observed(observed).await {
-                    Ok(()) => return self.say(sync_response::Message::Seen(Seen { seq })).await,
+                    Ok(()) => {
+                        return self.say(sync_response::Message::Seen(Seen { seq }), stream).await;
+                    }
                     Err(status) => Err(status),
                 }
             }
@@ -195,8 +218,9 @@ impl Session {
         let environment = &self.claims.environment;
         let refusal: String =
             accepted.refusal.unwrap_or_default().chars().take(MAX_REFUSAL).collect();
-        self.desk.store.set_accepted(environment, accepted.generation, &refusal).await?;
-        if !refusal.is_empty() {
+        let current =
+            self.desk.store.set_accepted(environment, accepted.generation, &refusal).await?;
+        if current && !refusal.is_empty() {
             let text = format!("the agent refused generation {}: {refusal}", accepted.generation);
             tracing::warn!(environment, "{text}");
             self.desk.note(environment, "refused", &text).await;
@@ -204,21 +228,27 @@ impl Session {
         Ok(())
     }
 
-    async fn observed(&self, observed: Observed) -> Result<(), Status> {
-        if observed.components.len() > MAX_COMPONENTS || observed.clusters.len() > MAX_CLUSTERS {
-            return Err(Status::invalid_argument(format!(
-                "an observation may hold {MAX_COMPONENTS} components and {MAX_CLUSTERS} clusters"
-            )));
-        }
+    async fn observed(&self, mut observed: Observed) -> Result<(), Status> {
         let environment = &self.claims.environment;
         let store = &self.desk.store;
         let before = store.observation(environment).await?.map(|row| row.observed);
+        let known = store.clusters(Some(environment)).await?;
+        let dropped = bound(&mut observed, |id| known.iter().any(|row| row.document.id == id));
+        let first = before.as_ref().is_none_or(|before| {
+            before.components.len() < MAX_COMPONENTS && before.clusters.len() < MAX_CLUSTERS
+        });
+        if dropped > 0 && first {
+            let text = format!(
+                "the agent reported {dropped} more components or clusters than the {MAX_COMPONENTS} and {MAX_CLUSTERS} that are kept"
+            );
+            self.desk.note(environment, "truncated", &text).await;
+        }
         store.set_observation(environment, &observed, now()).await?;
         for (kind, message) in transitions::between(before.as_ref(), &observed) {
             self.desk.note(environment, kind, &message).await;
         }
         let mut gone = false;
-        for row in store.clusters(Some(environment)).await? {
+        for row in known {
             if clusters::is_gone(&row, &observed) {
                 gone |= store.remove_cluster(&row.document.id).await?;
                 let text = format!("cluster {} is deleted", row.document.name);
@@ -231,11 +261,74 @@ impl Session {
         Ok(())
     }
 
-    async fn say(&self, message: sync_response::Message) -> Result<(), End> {
-        self.send.send(Ok(response(message))).await.map_err(|_| End::Gone)
+    /// Sends, unless the stream has to end or the agent takes nothing meanwhile.
+    async fn say(
+        &self,
+        message: sync_response::Message,
+        stream: &mut Stream<'_>,
+    ) -> Result<(), End> {
+        tokio::select! {
+            biased;
+            sent = self.send.send(Ok(response(message))) => sent.map_err(|_| End::Gone),
+            () = self.shutdown.cancelled() => Err(restarting()),
+            _ = stream.cut.changed() => Err(cut(stream)),
+            () = tokio::time::sleep(SENT_WITHIN) => Err(End::Gone),
+        }
+    }
+}
+
+/// Keeps what the limits allow, clusters that this Console knows first; says how many had to go.
+fn bound(observed: &mut Observed, known: impl Fn(&str) -> bool) -> usize {
+    let before = observed.components.len() + observed.clusters.len();
+    let mut names: Vec<String> = observed.components.keys().cloned().collect();
+    names.sort();
+    for name in names.iter().skip(MAX_COMPONENTS) {
+        observed.components.remove(name);
+    }
+    let mut ids: Vec<(bool, String)> =
+        observed.clusters.keys().map(|id| (!known(id), id.clone())).collect();
+    ids.sort();
+    for (_, id) in ids.iter().skip(MAX_CLUSTERS) {
+        observed.clusters.remove(id);
+    }
+    before - observed.components.len() - observed.clusters.len()
+}
+
+fn restarting() -> End {
+    End::Retry { after: rand::rng().random_range(DRAIN), reason: "the Console is restarting" }
+}
+
+fn cut(stream: &Stream<'_>) -> End {
+    match *stream.cut.borrow() {
+        Some(Cut::Superseded) => {
+            End::Retry { after: 30, reason: "a newer stream of this environment has taken over" }
+        }
+        _ => End::Error(Status::unauthenticated(REPLACED)),
     }
 }
 
 fn response(message: sync_response::Message) -> SyncResponse {
     SyncResponse { message: Some(message) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_observation_is_cut_to_the_limits_and_known_clusters_stay() {
+        let mut observed = Observed::default();
+        for at in 0..=MAX_COMPONENTS {
+            observed.components.insert(format!("c{at:04}"), Default::default());
+        }
+        for at in 0..MAX_CLUSTERS {
+            observed.clusters.insert(format!("c{at:04}"), Default::default());
+        }
+        assert_eq!(bound(&mut observed, |_| false), 1);
+        assert!(!observed.components.contains_key("c0064"));
+        observed.clusters.insert("known".into(), Default::default());
+        assert_eq!(bound(&mut observed, |id| id == "known"), 1);
+        assert!(observed.clusters.contains_key("known"));
+        assert_eq!(bound(&mut observed, |_| false), 0);
+    }
 }

@@ -1,5 +1,7 @@
 //! Access keys of agents: hashes. The one with the environment's epoch is valid, older ones are not.
 
+use subtle::ConstantTimeEq as _;
+
 use super::{Store, StoreError};
 
 impl Store {
@@ -39,23 +41,32 @@ impl Store {
         Ok(epoch.unsigned_abs())
     }
 
-    /// The epoch of this key if it is the environment's valid one; notes its use.
+    /// The epoch of this key if it is the environment's valid one; notes its use. A wrong key writes
+    /// nothing, so that whoever guesses keeps nobody from writing.
     pub async fn use_access_key(
         &self,
         id: &str,
         hash: &str,
         now: i64,
     ) -> Result<Option<u64>, StoreError> {
-        let epoch: Option<i64> = sqlx::query_scalar(
-            "UPDATE access_keys SET used_at = ?3 WHERE environment = ?1 AND hash = ?2 \
-             AND epoch = (SELECT epoch FROM environments WHERE id = ?1) RETURNING epoch",
+        let stored: Option<(i64, String)> = sqlx::query_as(
+            "SELECT k.epoch, k.hash FROM access_keys k JOIN environments e \
+             ON e.id = k.environment AND e.epoch = k.epoch WHERE e.id = ?",
         )
         .bind(id)
-        .bind(hash)
-        .bind(now)
         .fetch_optional(&self.pool)
         .await?;
-        Ok(epoch.map(i64::unsigned_abs))
+        let Some((epoch, stored)) = stored else { return Ok(None) };
+        if !bool::from(stored.as_bytes().ct_eq(hash.as_bytes())) {
+            return Ok(None);
+        }
+        sqlx::query("UPDATE access_keys SET used_at = ?3 WHERE environment = ?1 AND epoch = ?2")
+            .bind(id)
+            .bind(epoch)
+            .bind(now)
+            .execute(&self.pool)
+            .await?;
+        Ok(Some(epoch.unsigned_abs()))
     }
 
     /// The hash of the key that the agent last authenticated with, else of the newest.

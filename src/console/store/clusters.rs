@@ -9,7 +9,7 @@ use crate::proto::qdrant::cloud::cluster::v1::Cluster;
 #[derive(Clone, Debug)]
 pub struct ClusterRow {
     pub document: Cluster,
-    /// The generation that first says that it should go.
+    /// The stored generation that first says that it should go.
     pub deleted_in: Option<u64>,
 }
 
@@ -52,18 +52,14 @@ impl Store {
         Ok(())
     }
 
-    /// Marks a cluster as unwanted from `generation` on, with its new document.
-    pub async fn mark_cluster_deleted(
-        &self,
-        cluster: &Cluster,
-        generation: u64,
-    ) -> Result<(), StoreError> {
+    /// Replaces a cluster's document with one that has `deleted_at`. The generation that says so is
+    /// set where that document is stored.
+    pub async fn mark_cluster_deleted(&self, cluster: &Cluster) -> Result<(), StoreError> {
         let text =
             serde_json::to_string(cluster).map_err(|e| StoreError::corrupt("cluster")(e.into()))?;
-        sqlx::query("UPDATE clusters SET document = ?2, deleted_in = ?3 WHERE id = ?1")
+        sqlx::query("UPDATE clusters SET document = ?2 WHERE id = ?1")
             .bind(&cluster.id)
             .bind(text)
-            .bind(generation.cast_signed())
             .execute(&self.pool)
             .await?;
         Ok(())

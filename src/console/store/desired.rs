@@ -1,7 +1,7 @@
 //! The signed document of each environment, and the agent's answer to it.
 
 use super::{Store, StoreError};
-use crate::model::desired::{Desired, SignedDesired};
+use crate::model::desired::{ClusterWant, Desired, SignedDesired};
 
 /// The newest document.
 #[derive(Clone, Debug)]
@@ -48,43 +48,64 @@ impl Store {
         }))
     }
 
-    /// Keeps a document if its generation is newer than the one that is there.
+    /// Keeps a document if its generation is newer than the one that is there. The answer to the one
+    /// before goes, and clusters whose deletion it is the first to say are marked with it.
     pub async fn set_desired(
         &self,
-        id: &str,
-        generation: u64,
+        desired: &Desired,
         signed: &SignedDesired,
     ) -> Result<bool, StoreError> {
+        let generation = desired.generation.cast_signed();
+        let mut tx = self.write().await?;
         let done = sqlx::query(
             "INSERT INTO desired (environment, generation, digest, document, signature) \
              VALUES (?, ?, ?, ?, ?) ON CONFLICT (environment) DO UPDATE SET \
              generation = excluded.generation, digest = excluded.digest, \
-             document = excluded.document, signature = excluded.signature \
+             document = excluded.document, signature = excluded.signature, refusal = '' \
              WHERE excluded.generation > desired.generation",
         )
-        .bind(id)
-        .bind(generation.cast_signed())
+        .bind(&desired.environment)
+        .bind(generation)
         .bind(signed.digest().as_str())
         .bind(&signed.document)
         .bind(signed.signature.as_slice())
-        .execute(&self.pool)
+        .execute(&mut *tx)
         .await?;
-        Ok(done.rows_affected() == 1)
+        if done.rows_affected() != 1 {
+            return Ok(false);
+        }
+        for (id, want) in &desired.clusters {
+            if *want == ClusterWant::Deleted {
+                sqlx::query(
+                    "UPDATE clusters SET deleted_in = ?2 WHERE id = ?1 AND deleted_in IS NULL",
+                )
+                .bind(id)
+                .bind(generation)
+                .execute(&mut *tx)
+                .await?;
+            }
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
-    /// Notes the agent's answer; an empty refusal means that it accepted.
+    /// Notes the agent's answer to the present document; an empty refusal means that it accepted.
+    /// False: there is a newer document, and the answer says nothing about that one.
     pub async fn set_accepted(
         &self,
         id: &str,
         generation: u64,
         refusal: &str,
-    ) -> Result<(), StoreError> {
-        sqlx::query("UPDATE desired SET accepted = ?2, refusal = ?3 WHERE environment = ?1")
-            .bind(id)
-            .bind(generation.cast_signed())
-            .bind(refusal)
-            .execute(&self.pool)
-            .await?;
-        Ok(())
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(
+            "UPDATE desired SET accepted = ?2, refusal = ?3 \
+             WHERE environment = ?1 AND generation = ?2",
+        )
+        .bind(id)
+        .bind(generation.cast_signed())
+        .bind(refusal)
+        .execute(&self.pool)
+        .await?;
+        Ok(done.rows_affected() == 1)
     }
 }

@@ -118,10 +118,37 @@ impl Store {
         Ok(if done.rows_affected() == 1 { Saved::Done } else { Saved::NotFound })
     }
 
-    /// Removes an environment and all that belongs to it.
+    /// Removes an environment that has no clusters, and all that belongs to it.
     pub async fn delete_environment(&self, id: &str) -> Result<bool, StoreError> {
-        let done = sqlx::query("DELETE FROM environments WHERE id = ?").bind(id);
+        let done = sqlx::query(
+            "DELETE FROM environments WHERE id = ?1 \
+             AND NOT EXISTS (SELECT 1 FROM clusters WHERE environment = ?1)",
+        )
+        .bind(id);
         Ok(done.execute(&self.pool).await?.rows_affected() == 1)
+    }
+
+    /// Chooses versions where none is chosen yet.
+    pub async fn choose_if_unset(
+        &self,
+        id: &str,
+        agent: &Chosen,
+        operator: &Chosen,
+    ) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE environments SET agent_version = coalesce(agent_version, ?2), \
+             agent_digest = coalesce(agent_digest, ?3), \
+             operator_version = coalesce(operator_version, ?4), \
+             operator_digest = coalesce(operator_digest, ?5) WHERE id = ?1",
+        )
+        .bind(id)
+        .bind(agent.version.to_string())
+        .bind(agent.digest.to_string())
+        .bind(operator.version.to_string())
+        .bind(operator.digest.to_string())
+        .execute(&self.pool)
+        .await?;
+        Ok(())
     }
 
     /// Chooses versions; `None` leaves a choice as it is.
