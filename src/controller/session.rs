@@ -410,7 +410,7 @@ impl<'a> Session<'a> {
         let permit = self.context.renderings.acquire().await;
         let rendered = render::run(&self.context.cluster, input).await;
         drop(permit);
-        let rendered = match rendered {
+        let (rendered, chart) = match rendered {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
             Err(error) => return self.not_begun(verb, pulled, &error.to_string()).await,
@@ -418,7 +418,7 @@ impl<'a> Session<'a> {
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
             namespace: &self.release.release_namespace(),
-            chart: pulled.chart.to_record(),
+            chart,
             chart_digest: Some(&pulled.digest),
             config: config.clone(),
             rendered: &rendered,
