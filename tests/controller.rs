@@ -71,7 +71,9 @@ async fn an_upgrade_that_does_not_become_ready_is_rolled_back() {
     bed.publish(&app("1.0.0", "registry.test/pause:1"));
     bed.publish(&app("2.0.0", "registry.test/nothing:1"));
     let controller = bed.start_controller();
-    let more = || json!({"upgrade": {"remediation": {"remediateLastFailure": true}}});
+    let remediation = json!({"remediateLastFailure": true});
+    // Half of this is how long the missing image has to stay missing.
+    let more = || json!({"upgrade": {"remediation": remediation, "timeout": "20s"}});
     bed.release_with("app", "app", "1.0.0", json!({}), more()).await;
     bed.ready("app").await;
     bed.release_with("app", "app", "2.0.0", json!({}), more()).await;
