@@ -2,7 +2,7 @@
 //!
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
-//! * [`apply`] — server-side apply with Helm's ownership; [`prune`] — removal of what a chart no longer has
+//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`prune`] — removal of what a chart no longer has
 //! * [`crd`] — the crds/ folder
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
 //! * [`failure`] — what the pods of a failed release had to say
@@ -20,6 +20,7 @@ pub mod error;
 pub mod events;
 pub mod failure;
 pub mod lease;
+pub mod managed;
 pub mod object;
 pub mod prune;
 pub mod ready;

@@ -105,6 +105,8 @@ pub enum Error {
          smaller, for example by leaving files out of it with .helmignore"
     )]
     TooLarge { size: usize, limit: usize },
+    #[error("given up after {} minutes: {reason}", after.as_secs() / 60)]
+    GaveUp { after: Duration, reason: String },
     #[error("{event} hook {name} failed: {reason}")]
     Hook { event: &'static str, name: String, reason: String },
 }
@@ -120,7 +122,21 @@ impl Error {
                 cluster::error::transient(source)
             }
             Self::Conflict { .. } | Self::Missing { .. } => true,
-            Self::Malformed { .. } | Self::TooLarge { .. } | Self::Hook { .. } => false,
+            Self::Malformed { .. }
+            | Self::TooLarge { .. }
+            | Self::GaveUp { .. }
+            | Self::Hook { .. } => false,
+        }
+    }
+
+    /// Whether the cluster was out of reach or busy, or one of its webhooks was.
+    fn transient(&self) -> bool {
+        match self {
+            Self::Cluster(error) => error.transient(),
+            Self::Storage { source, .. } | Self::List { source, .. } => {
+                cluster::error::transient(source)
+            }
+            _ => false,
         }
     }
 }

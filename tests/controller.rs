@@ -71,7 +71,9 @@ async fn an_upgrade_that_does_not_become_ready_is_rolled_back() {
     bed.publish(&app("1.0.0", "registry.test/pause:1"));
     bed.publish(&app("2.0.0", "registry.test/nothing:1"));
     let controller = bed.start_controller();
-    let more = || json!({"upgrade": {"remediation": {"remediateLastFailure": true}}});
+    let remediation = json!({"remediateLastFailure": true});
+    // Half of this is how long the missing image has to stay missing.
+    let more = || json!({"upgrade": {"remediation": remediation, "timeout": "20s"}});
     bed.release_with("app", "app", "1.0.0", json!({}), more()).await;
     bed.ready("app").await;
     bed.release_with("app", "app", "2.0.0", json!({}), more()).await;
@@ -108,6 +110,61 @@ async fn what_helm_installed_is_adopted_as_it_is() {
     bed.ready("web").await;
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "mine");
     controller.stop().await;
+}
+
+/// Helm 3 wrote with client-side apply: what it wrote and the chart no longer has goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_helm_3_wrote_go_with_the_chart() {
+    let bed = Bed::new("helm3").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: new\n"));
+    let old = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": "web-config",
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {
+                "meta.helm.sh/release-name": "web",
+                "meta.helm.sh/release-namespace": bed.namespace(),
+            },
+        },
+        "data": {"text": "old", "gone": "x"},
+    });
+    let path = bed.file("old.json", &old.to_string());
+    bed.kubectl(&["create", "--field-manager=helm", "-f", &path]);
+    bed.kubectl(&["label", "configmap/web-config", "mine=kept"]);
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "new");
+    assert_eq!(bed.field("configmap/web-config", "{.data.gone}"), "");
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.labels.mine}"), "kept");
+    controller.stop().await;
+}
+
+/// People and the controller take turns: what we deployed, genuine Helm rolls back and uninstalls.
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_rolls_back_and_uninstalls_what_the_controller_made() {
+    let bed = Bed::new("turns").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
+    bed.ready("web").await;
+    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    controller.stop().await;
+
+    bed.helm(&["rollback", "web", "1", "--wait"]);
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
+    let controller = bed.start_controller();
+    bed.history("web", |history| history[0]["version"] == 4).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    controller.stop().await;
+
+    bed.helm(&["uninstall", "web", "--wait"]);
+    assert!(!bed.exists("configmap/web-config"));
+    assert!(!bed.exists("secret/sh.helm.release.v1.web.v4"));
 }
 
 const HOOK: &str = r#"

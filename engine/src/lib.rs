@@ -7,7 +7,7 @@ pub mod path_pattern;
 pub mod render;
 pub mod template;
 pub mod values;
-mod version;
+pub mod version;
 pub mod yaml;
 
 pub use chart::Chart;

@@ -1,6 +1,6 @@
 //! Versions and ranges as charts mean them: Masterminds/semver.
 
-use crate::functions::semver::{Constraint, Version};
+pub use crate::functions::semver::{Constraint, Version};
 
 /// Whether Helm takes it for a version.
 pub(crate) fn is_version(text: &str) -> bool {

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 pub const PATTERN: &str = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$";
 /// The longest duration that Go can hold: 2^63 - 1 nanoseconds, about 292 years.
 pub const MAX: Duration = Duration::from_nanos(i64::MAX as u64);
-/// The longest text that is read.
+/// The longest text that is read, in characters. The schema says so too: an object that the API server takes
+/// and that cannot be read would stop the watch of all objects of its kind.
 const MAX_TEXT: usize = 256;
 
 /// Text that matches [`PATTERN`], kept as it was written, and what it means.
@@ -96,7 +97,7 @@ impl JsonSchema for GoDuration {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": PATTERN })
+        json_schema!({ "type": "string", "pattern": PATTERN, "maxLength": MAX_TEXT })
     }
 }
 
@@ -127,5 +128,36 @@ mod tests {
         let long: GoDuration = format!("{}h", "9".repeat(200)).parse().expect("pattern matches");
         assert_eq!(long.get(), MAX);
         assert!(format!("{}h", "9".repeat(256)).parse::<GoDuration>().is_err());
+    }
+
+    /// Texts grown from the pattern's own pieces, up to and beyond the schema's length.
+    #[test]
+    fn whatever_the_schema_accepts_is_read() {
+        let schema = GoDuration::json_schema(&mut SchemaGenerator::default());
+        let pattern = schema.get("pattern").and_then(|p| p.as_str()).expect("a pattern");
+        let pattern = regex::Regex::new(pattern).expect("an expression");
+        let longest = schema.get("maxLength").and_then(|l| l.as_u64()).expect("a length") as usize;
+        let valid = |text: &str| text.chars().count() <= longest && pattern.is_match(text);
+        let pieces =
+            ["0", "9", "007", ".", ".5", "ms", "s", "m", "h", "us", "1h", "99999999h", " "];
+        let (mut accepted, mut refused) = (0, 0);
+        let mut random = 1_u64;
+        for length in (1..8).cycle().take(4_000).chain([60, 100, 200]) {
+            let text: String = (0..length)
+                .map(|_| {
+                    random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    pieces[(random >> 33) as usize % pieces.len()]
+                })
+                .collect();
+            let allowed = valid(&text);
+            assert_eq!(text.parse::<GoDuration>().is_ok(), allowed, "{text}");
+            if allowed { accepted += 1 } else { refused += 1 }
+        }
+        for (length, allowed) in [(255, true), (256, false)] {
+            let text = format!("{}h", "9".repeat(length));
+            assert_eq!(valid(&text), allowed, "{length}");
+            assert_eq!(text.parse::<GoDuration>().is_ok(), allowed, "{length}");
+        }
+        assert!(accepted > 100 && refused > 100, "{accepted} accepted, {refused} refused");
     }
 }

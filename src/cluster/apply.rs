@@ -4,15 +4,17 @@
 //! is the first one written.
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
-use kube::api::{Patch, PatchParams, ValidationDirective};
+use kube::api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
 use kube::core::ObjectMeta;
 use serde_json::Value;
 
 use super::object::Owner;
-use super::{Cluster, Error, FIELD_MANAGER, Key, Object, error};
+use super::{Cluster, Error, FIELD_MANAGER, Key, Object, error, managed};
 
 /// Objects of one kind that are written at the same time.
 const AT_ONCE: usize = 8;
+/// How often an object is looked at again that others keep changing.
+const MAX_LOOKS: usize = 5;
 
 /// What becomes of objects that exist and belong to no release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +66,15 @@ pub fn step(
 
 /// Objects with their steps, in the order in which they are written.
 #[derive(Debug, Default)]
-pub struct Plan(Vec<(Object, Step)>);
+pub struct Plan(Vec<Choice>);
+
+#[derive(Debug)]
+struct Choice {
+    object: Object,
+    step: Step,
+    /// What was there when the step was chosen.
+    seen: Option<ObjectMeta>,
+}
 
 impl Plan {
     /// Reads what is there and chooses the steps. Fails without a change if any object stands in the way.
@@ -87,12 +97,12 @@ impl Plan {
     }
 
     /// Writes the objects: kind after kind in the given order, several of one kind at once. Idempotent.
+    ///
+    /// [`Error::Interrupted`] if someone else has applied one of them since the plan was made.
     pub async fn run(self, cluster: &Cluster, owner: &Owner) -> Result<(), Error> {
-        for batch in self.0.chunk_by(|a, b| a.0.key.kind == b.0.key.kind) {
-            let writes: Vec<_> = batch
-                .iter()
-                .map(|(object, step)| carry_out(cluster, object, *step, owner).boxed())
-                .collect();
+        for batch in self.0.chunk_by(|a, b| a.object.key.kind == b.object.key.kind) {
+            let writes: Vec<_> =
+                batch.iter().map(|choice| carry_out(cluster, choice, owner).boxed()).collect();
             futures::stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         Ok(())
@@ -105,13 +115,12 @@ async fn choose(
     earlier: &[Vec<Object>],
     owner: &Owner,
     adoption: Adoption,
-) -> Result<(Object, Step), Error> {
-    let live = cluster.get(&object.key).await?;
+) -> Result<Choice, Error> {
+    let seen = cluster.get(&object.key).await?.map(|live| live.metadata);
     let unchanged = unchanged(object, earlier);
-    let live = live.as_ref().map(|l| &l.metadata);
     let name = object.key.to_string();
-    match step(live, &object.key, owner, unchanged, adoption) {
-        Ok(step) => Ok((object.clone(), step)),
+    match step(seen.as_ref(), &object.key, owner, unchanged, adoption) {
+        Ok(step) => Ok(Choice { object: object.clone(), step, seen }),
         Err(Obstacle::Owned(owner)) => Err(Error::Owned { object: name, owner: owner.to_string() }),
         Err(Obstacle::NotOwned) => Err(Error::NotOwned { object: name }),
     }
@@ -122,22 +131,67 @@ fn unchanged(object: &Object, earlier: &[Vec<Object>]) -> bool {
     !earlier.is_empty() && earlier.iter().all(same)
 }
 
-async fn carry_out(
-    cluster: &Cluster,
-    object: &Object,
-    step: Step,
-    owner: &Owner,
-) -> Result<(), Error> {
-    if step == Step::Leave {
+async fn carry_out(cluster: &Cluster, choice: &Choice, owner: &Owner) -> Result<(), Error> {
+    let Choice { object, step, seen } = choice;
+    if *step == Step::Leave {
         return Ok(());
     }
-    match write(cluster, &object.key, &object.owned_by(owner)).await {
-        Err(Error::Api { source, .. }) if step == Step::Restore && error::is_code(&source, 403) => {
+    let value = object.owned_by(owner);
+    let written = match seen {
+        Some(seen) => write_over(cluster, &object.key, value, seen, owner).await,
+        None => write(cluster, &object.key, &value).await,
+    };
+    match written {
+        Err(Error::Api { source, .. })
+            if *step == Step::Restore && error::is_code(&source, 403) =>
+        {
             tracing::debug!(object = %object.key, "unchanged, and not ours to write");
             Ok(())
         }
         result => result,
     }
+}
+
+/// Applies one object over what the plan saw. What controllers and people do to it meanwhile does no harm;
+/// but if [`FIELD_MANAGER`] has applied something else, this process is no longer the one to do so.
+async fn write_over(
+    cluster: &Cluster,
+    key: &Key,
+    mut value: Value,
+    seen: &ObjectMeta,
+    owner: &Owner,
+) -> Result<(), Error> {
+    let mut seen = seen.clone();
+    if Owner::of(&seen).as_ref() == Some(owner) {
+        match managed::upgrade(cluster, key, &seen).await {
+            Ok(Some(after)) => seen = after,
+            Ok(None) => {}
+            Err(error) if outdated(&error) => return Err(Error::Interrupted),
+            Err(error) => return Err(error),
+        }
+    }
+    for _ in 0..MAX_LOOKS {
+        value["metadata"]["resourceVersion"] = seen.resource_version.as_deref().into();
+        match write(cluster, key, &value).await {
+            Err(error) if outdated(&error) => {}
+            result => return result,
+        }
+        match cluster.get(key).await?.map(|live| live.metadata) {
+            Some(live)
+                if live.uid == seen.uid && managed::applied(&live) == managed::applied(&seen) =>
+            {
+                seen = live;
+            }
+            _ => break,
+        }
+    }
+    Err(Error::Interrupted)
+}
+
+/// Whether the object is no longer what was seen, or gone.
+fn outdated(error: &Error) -> bool {
+    matches!(error, Error::Api { source, .. }
+        if error::is_code(source, 409) || error::is_code(source, 404))
 }
 
 /// Applies one object as [`FIELD_MANAGER`], taking over fields of others. Unknown fields are refused.
@@ -152,6 +206,21 @@ pub async fn write(cluster: &Cluster, key: &Key, value: &Value) -> Result<(), Er
         .await
         .map(|_| ())
         .map_err(|e| Error::api("apply", key, e))
+}
+
+/// Creates one object as [`FIELD_MANAGER`]; false if there is one of this name.
+pub async fn create(cluster: &Cluster, key: &Key, value: &Value) -> Result<bool, Error> {
+    let api = cluster.api(key).await?;
+    let params =
+        PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+    let failed = |e| Error::api("create", key, e);
+    let object: DynamicObject =
+        serde_json::from_value(value.clone()).map_err(|e| failed(kube::Error::SerdeError(e)))?;
+    match error::retried(|| api.create(&params, &object)).await {
+        Ok(_) => Ok(true),
+        Err(e) if error::is_code(&e, 409) => Ok(false),
+        Err(e) => Err(failed(e)),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
-//! Which resource a kind is, whether it is namespaced, and what the cluster serves: asked once, shared by all.
+//! Which resource a kind is, whether it is namespaced, and what the cluster serves: asked now and then, shared
+//! by all.
 
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::core::{ApiResource, GroupVersionKind};
@@ -25,11 +27,32 @@ pub struct Capabilities {
     pub api_versions: Vec<String>,
 }
 
-/// A cache of discovery. A kind that was found stays; one that was not is asked for again.
+/// How long an answer is believed: definitions come, go and change their scope.
+const BELIEVED: Duration = Duration::from_secs(300);
+
+/// A cache of discovery. What was found is believed for 5 minutes; a kind that was not found is asked for
+/// again, and all that was found before it is doubted.
 pub struct Discovery {
     client: Client,
-    kinds: RwLock<HashMap<(String, String), Kind>>,
-    capabilities: Mutex<Option<Capabilities>>,
+    kinds: RwLock<HashMap<(String, String), Believed<Kind>>>,
+    capabilities: Mutex<Option<Believed<Capabilities>>>,
+}
+
+/// An answer, and when it was given.
+struct Believed<T> {
+    answer: T,
+    since: Instant,
+}
+
+impl<T: Clone> Believed<T> {
+    fn now(answer: T) -> Self {
+        Self { answer, since: Instant::now() }
+    }
+
+    /// The answer, unless it is too old.
+    fn at(&self, now: Instant) -> Option<T> {
+        (now.saturating_duration_since(self.since) < BELIEVED).then(|| self.answer.clone())
+    }
 }
 
 impl Discovery {
@@ -40,22 +63,27 @@ impl Discovery {
     /// How `kind` of `api_version` is served.
     pub async fn kind(&self, api_version: &str, kind: &str) -> Result<Kind, Error> {
         let wanted = (api_version.to_owned(), kind.to_owned());
-        if let Some(known) = self.kinds.read().await.get(&wanted) {
-            return Ok(known.clone());
+        let now = Instant::now();
+        if let Some(known) = self.kinds.read().await.get(&wanted).and_then(|k| k.at(now)) {
+            return Ok(known);
         }
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let gvk = GroupVersionKind::gvk(group, version, kind);
         let unknown =
             || Error::UnknownKind { api_version: wanted.0.clone(), kind: wanted.1.clone() };
         let found = error::retried(|| oneshot::pinned_kind(&self.client, &gvk)).await;
-        let (resource, capabilities) = found.map_err(|e| match e {
-            kube::Error::Discovery(_) => unknown(),
-            e if error::is_code(&e, 404) => unknown(),
-            e => Error::api("discover", format!("{kind} of {api_version}"), e),
-        })?;
-        let found = Kind { resource, namespaced: namespaced(&capabilities) };
-        self.kinds.write().await.insert(wanted, found.clone());
-        Ok(found)
+        match found {
+            Ok((resource, capabilities)) => {
+                let found = Kind { resource, namespaced: namespaced(&capabilities) };
+                self.kinds.write().await.insert(wanted, Believed::now(found.clone()));
+                Ok(found)
+            }
+            Err(e) if matches!(e, kube::Error::Discovery(_)) || error::is_code(&e, 404) => {
+                self.kinds.write().await.clear();
+                Err(unknown())
+            }
+            Err(e) => Err(Error::api("discover", format!("{kind} of {api_version}"), e)),
+        }
     }
 
     /// Gives the object the namespace that it will be in: `default` for namespaced kinds that name none,
@@ -74,11 +102,12 @@ impl Discovery {
         Ok(())
     }
 
-    /// Version and API versions of the cluster, asked once until [`Discovery::forget_capabilities`].
+    /// Version and API versions of the cluster, asked again after 5 minutes and after
+    /// [`Discovery::forget_capabilities`].
     pub async fn capabilities(&self) -> Result<Capabilities, Error> {
         let mut cached = self.capabilities.lock().await;
-        if let Some(known) = &*cached {
-            return Ok(known.clone());
+        if let Some(known) = cached.as_ref().and_then(|c| c.at(Instant::now())) {
+            return Ok(known);
         }
         let failed = |e| Error::api("read", "the cluster's capabilities", e);
         let version = error::retried(|| self.client.apiserver_version()).await.map_err(failed)?;
@@ -98,10 +127,10 @@ impl Discovery {
         api_versions.sort();
         api_versions.dedup();
         let found = Capabilities { kube_version: version.git_version, api_versions };
-        Ok(cached.insert(found).clone())
+        Ok(cached.insert(Believed::now(found)).answer.clone())
     }
 
-    /// To be called after CustomResourceDefinitions have come, and from time to time.
+    /// To be called after CustomResourceDefinitions have come.
     pub async fn forget_capabilities(&self) {
         *self.capabilities.lock().await = None;
     }
@@ -109,4 +138,16 @@ impl Discovery {
 
 fn namespaced(capabilities: &ApiCapabilities) -> bool {
     capabilities.scope == Scope::Namespaced
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_believed_for_a_while() {
+        let answer = Believed::now(1);
+        assert_eq!(answer.at(answer.since + Duration::from_secs(299)), Some(1));
+        assert_eq!(answer.at(answer.since + BELIEVED), None);
+    }
 }

@@ -7,6 +7,8 @@ use kube::core::Status;
 
 /// How often a call is made before its error counts.
 const TRIES: u32 = 5;
+/// How long the API server may take for one answer.
+const LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -98,8 +100,29 @@ fn pause(tried: u32) -> Duration {
     Duration::from_millis(100 << tried)
 }
 
+/// A call that ends: after 30 s without an answer it counts as one that did not reach the API server. What
+/// it was to do may have been done.
+pub async fn limited<T>(
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, kube::Error> {
+    within(LIMIT, call).await
+}
+
+async fn within<T>(
+    limit: Duration,
+    call: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, kube::Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(result) => result,
+        Err(_) => {
+            let why = format!("it has not answered within {} s", limit.as_secs());
+            Err(kube::Error::Service(why.into()))
+        }
+    }
+}
+
 /// Makes an idempotent call again while the API server is busy or away: after 0.2, 0.4, 0.8 and 1.6 s,
-/// each up to half as long again.
+/// each up to half as long again. Each try is [`limited`].
 pub async fn retried<T, F, Call>(mut call: Call) -> Result<T, kube::Error>
 where
     Call: FnMut() -> F,
@@ -107,7 +130,7 @@ where
 {
     let mut tried = 1;
     loop {
-        match call().await {
+        match limited(call()).await {
             Err(error) if tried < TRIES && transient(&error) => {
                 tokio::time::sleep(pause(tried).mul_f64(1.0 + rand::random::<f64>() / 2.0)).await;
                 tried += 1;
@@ -145,6 +168,17 @@ mod tests {
         .await;
         assert!(result.is_err());
         assert_eq!(made, 1);
+    }
+
+    #[tokio::test]
+    async fn a_server_that_never_answers_is_out_of_reach() {
+        let result: Result<(), _> = within(Duration::ZERO, std::future::pending()).await;
+        let error = result.expect_err("no answer");
+        assert!(transient(&error));
+        assert_eq!(
+            explain(&error),
+            "the Kubernetes API cannot be reached: it has not answered within 0 s"
+        );
     }
 
     #[test]

@@ -4,6 +4,8 @@ use k8s_openapi::api::core::v1::ObjectReference;
 use kube::Client;
 use kube::runtime::events::{Event, EventType, Recorder, Reporter};
 
+use super::error;
+
 /// The longest note that the events API takes, in bytes.
 const MAX_NOTE: usize = 1024;
 
@@ -36,8 +38,8 @@ impl Events {
             action: reason.into(),
             secondary: None,
         };
-        if let Err(error) = self.recorder.publish(&event, about).await {
-            tracing::warn!(reason, error = %super::error::explain(&error), "an event was not published");
+        if let Err(error) = error::limited(self.recorder.publish(&event, about)).await {
+            tracing::warn!(reason, error = %error::explain(&error), "an event was not published");
         }
     }
 }

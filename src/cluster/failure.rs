@@ -3,6 +3,7 @@
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::api::{Api, DynamicObject, ListParams, LogParams};
 
+use super::error::limited;
 use super::events::shortened;
 use super::{Cluster, Key, ready};
 
@@ -38,9 +39,11 @@ pub async fn report(cluster: &Cluster, objects: &[Key]) -> String {
 async fn pods(cluster: &Cluster, namespace: &str, key: &Key, object: &DynamicObject) -> Vec<Pod> {
     let api: Api<Pod> = Api::namespaced(cluster.client().clone(), namespace);
     if key.kind == "Pod" {
-        return api.get_opt(&key.name).await.ok().flatten().into_iter().collect();
+        return limited(api.get_opt(&key.name)).await.ok().flatten().into_iter().collect();
     }
-    let Ok(list) = api.list(&ListParams::default().limit(500)).await else { return Vec::new() };
+    let Ok(list) = limited(api.list(&ListParams::default().limit(500))).await else {
+        return Vec::new();
+    };
     let selected = |pod: &Pod| {
         let value = serde_json::to_value(pod).ok();
         value
@@ -72,7 +75,8 @@ async fn pod_report(cluster: &Cluster, namespace: &str, pod: &Pod) -> String {
 async fn last_warning(cluster: &Cluster, namespace: &str, pod: &str) -> Option<String> {
     let api: Api<Event> = Api::namespaced(cluster.client().clone(), namespace);
     let selector = format!("involvedObject.kind=Pod,involvedObject.name={pod},type=Warning");
-    let events = api.list(&ListParams::default().fields(&selector).limit(50)).await.ok()?;
+    let params = ListParams::default().fields(&selector).limit(50);
+    let events = limited(api.list(&params)).await.ok()?;
     let latest = events.items.into_iter().max_by_key(|e| e.last_timestamp.as_ref().map(|t| t.0))?;
     Some(format!("{}: {}", latest.reason?, latest.message?))
 }
@@ -87,7 +91,7 @@ async fn log(cluster: &Cluster, namespace: &str, pod: &str, container: &str) -> 
             previous,
             ..LogParams::default()
         };
-        if let Ok(text) = api.logs(pod, &params).await
+        if let Ok(text) = limited(api.logs(pod, &params)).await
             && !text.trim().is_empty()
         {
             let text: Vec<&str> = text.trim().lines().collect();

@@ -14,7 +14,7 @@ use kube::api::{Api, ObjectMeta, PostParams};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Error;
+use super::{Error, error};
 
 /// Which Lease, for whom, and how fast.
 #[derive(Clone, Debug)]
@@ -209,7 +209,7 @@ impl Candidate {
                 Ok(true)
             }
             // Another was faster; the next look tells who.
-            Err(e) if super::error::is_code(&e, 409) => Ok(false),
+            Err(e) if error::is_code(&e, 409) => Ok(false),
             Err(e) => Err(failed("write")(e)),
         }
     }
@@ -251,12 +251,13 @@ impl Candidate {
 
     async fn give_up(&mut self) {
         let name = self.settings.name.clone();
-        let Ok(Some(mut lease)) = self.api.get_opt(&name).await else { return };
+        let Ok(Some(mut lease)) = error::limited(self.api.get_opt(&name)).await else { return };
         let ours = |s: &&mut LeaseSpec| s.holder_identity.as_ref() == Some(&self.settings.identity);
         let Some(spec) = lease.spec.as_mut().filter(ours) else { return };
         spec.holder_identity = Some(String::new());
-        if let Err(error) = self.api.replace(&name, &PostParams::default(), &lease).await {
-            tracing::warn!(lease = name, error = %super::error::explain(&error), "not released");
+        let params = PostParams::default();
+        if let Err(error) = error::limited(self.api.replace(&name, &params, &lease)).await {
+            tracing::warn!(lease = name, error = %error::explain(&error), "not released");
         }
     }
 }

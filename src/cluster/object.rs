@@ -88,6 +88,11 @@ impl Object {
         self.value.get("metadata")?.get("annotations")?.get(name)?.as_str()
     }
 
+    /// Sets an annotation of the manifest.
+    pub fn annotate(&mut self, name: &str, text: &str) {
+        set(&mut self.value, "annotations", name, text);
+    }
+
     /// The object with Helm's ownership label and annotations.
     pub fn owned_by(&self, owner: &Owner) -> Value {
         let mut value = self.value.clone();

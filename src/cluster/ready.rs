@@ -259,39 +259,55 @@ impl View<'_> {
     }
 }
 
-/// Why this pod will not get well by waiting, if it shows a sign of that: an image that cannot be pulled, a
+/// A sign in a pod that waiting will not help.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    pub why: String,
+    /// Nothing but a change of the manifest helps. Otherwise it may pass: a registry can have a hiccup, and
+    /// a missing ConfigMap can still come.
+    pub for_good: bool,
+}
+
+/// Why this pod may not get well by waiting, if it shows a sign of that: an image that cannot be pulled, a
 /// container that keeps crashing, a pod that cannot be made at all.
-pub fn hopeless(pod: &DynamicObject) -> Option<String> {
+pub fn trouble(pod: &DynamicObject) -> Option<Trouble> {
     let status = &pod.data["status"];
     let containers = ["initContainerStatuses", "containerStatuses"]
         .into_iter()
         .filter_map(|list| status[list].as_array())
         .flatten();
+    let mut passing = None;
     for container in containers {
         let name = container["name"].as_str().unwrap_or("?");
         let waiting = &container["state"]["waiting"];
         let message = waiting["message"].as_str().unwrap_or("no message");
+        let told = |reason: &str, for_good| Trouble {
+            why: format!("container {name}: {reason}: {message}"),
+            for_good,
+        };
         match waiting["reason"].as_str() {
-            Some(
-                reason @ ("ImagePullBackOff"
-                | "InvalidImageName"
-                | "ErrImageNeverPull"
-                | "CreateContainerConfigError"),
-            ) => return Some(format!("container {name}: {reason}: {message}")),
+            Some(reason @ ("InvalidImageName" | "ErrImageNeverPull")) => {
+                return Some(told(reason, true));
+            }
+            // A pod goes to and fro between the first two.
+            Some(reason @ ("ImagePullBackOff" | "ErrImagePull" | "CreateContainerConfigError")) => {
+                passing.get_or_insert_with(|| told(reason, false));
+            }
             Some("CrashLoopBackOff")
                 if container["restartCount"].as_i64() >= Some(MAX_RESTARTS) =>
             {
                 let last = &container["lastState"]["terminated"];
                 let code = last["exitCode"].as_i64().unwrap_or(-1);
                 let reason = last["reason"].as_str().unwrap_or("Error");
-                return Some(format!(
+                let why = format!(
                     "container {name}: CrashLoopBackOff: it keeps crashing, last with exit code {code} ({reason})"
-                ));
+                );
+                return Some(Trouble { why, for_good: true });
             }
             _ => {}
         }
     }
-    None
+    passing
 }
 
 /// Whether a workload's `spec.selector` selects this pod.

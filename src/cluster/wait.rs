@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::pin::pin;
+use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll};
 use futures::{Stream, StreamExt as _, TryStreamExt as _};
@@ -11,8 +12,11 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use super::ready::{self, Readiness};
+use super::ready::{self, Readiness, Trouble};
 use super::{Cluster, Error, Key, error};
+
+/// How long a pod's trouble has to last before it ends a wait.
+const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
 /// What a wait is for.
 pub struct Wait<'a> {
@@ -44,15 +48,23 @@ enum Seen {
 /// Waits until every object is ready.
 ///
 /// Ends early with [`Error::NotReady`] when an object has failed for good or one of its new pods is beyond
-/// hope. The same error, naming each object that is missing, when the deadline has passed.
+/// hope: at once where only another manifest helps, and after [`MAX_PATIENCE`] or half the time until the
+/// deadline, whichever is less, where the trouble may pass. The same error, naming each object that is missing, when the deadline has passed.
 pub async fn ready(cluster: &Cluster, wait: Wait<'_>) -> Result<(), Error> {
     let objects: Vec<Key> = wait.objects.iter().filter(|k| ready::takes_time(k)).cloned().collect();
-    let mut state = State::new(objects, wait.until, wait.since);
+    let patience = wait.deadline.saturating_duration_since(Instant::now()) / 2;
+    let mut state = State::new(objects, wait.until, wait.since, patience.min(MAX_PATIENCE));
     let mut events = watches(cluster, &state.objects).await?;
     let seeing = async {
         while !state.done() {
-            let Some(seen) = events.next().await else { break };
-            state.see(seen)?;
+            tokio::select! {
+                seen = events.next() => {
+                    let Some(seen) = seen else { break };
+                    state.see(seen, Instant::now())?;
+                }
+                () = passed(state.verdict()) => {}
+            }
+            state.hopeless_workload(Instant::now())?;
             if let Some(progress) = wait.progress {
                 progress.send_if_modified(|told| {
                     let now = state.missing();
@@ -67,6 +79,14 @@ pub async fn ready(cluster: &Cluster, wait: Wait<'_>) -> Result<(), Error> {
     match tokio::time::timeout_at(wait.deadline, seeing).await {
         Ok(result) => result,
         Err(_) => Err(Error::NotReady(format!("timed out waiting: {}", state.missing()))),
+    }
+}
+
+/// Ends at this moment; without one, never.
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => tokio::time::sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -217,11 +237,21 @@ struct State {
     since: Option<Timestamp>,
     readiness: Vec<Option<Readiness>>,
     workloads: HashMap<usize, DynamicObject>,
-    hopeless: HashMap<String, (DynamicObject, String)>,
+    /// Pods in trouble.
+    troubled: HashMap<String, Troubled>,
+    /// How long trouble that may pass has to last.
+    patience: Duration,
+}
+
+struct Troubled {
+    pod: DynamicObject,
+    trouble: Trouble,
+    /// When it counts.
+    verdict: Instant,
 }
 
 impl State {
-    fn new(objects: Vec<Key>, until: Until, since: Option<Timestamp>) -> Self {
+    fn new(objects: Vec<Key>, until: Until, since: Option<Timestamp>, patience: Duration) -> Self {
         let readiness = vec![None; objects.len()];
         Self {
             objects,
@@ -229,7 +259,8 @@ impl State {
             since,
             readiness,
             workloads: HashMap::new(),
-            hopeless: HashMap::new(),
+            troubled: HashMap::new(),
+            patience,
         }
     }
 
@@ -237,9 +268,13 @@ impl State {
         self.readiness.iter().all(|r| *r == Some(Readiness::Ready))
     }
 
-    fn see(&mut self, seen: Seen) -> Result<(), Error> {
+    fn see(&mut self, seen: Seen, now: Instant) -> Result<(), Error> {
         match seen {
             Seen::Refused(key, error) => return Err(refused(&key, error)),
+            // A completed Job may be cleared away (`ttlSecondsAfterFinished`): it has done its work.
+            Seen::Object(index, None)
+                if self.readiness[index] == Some(Readiness::Ready)
+                    && self.objects[index].kind == "Job" => {}
             Seen::Object(index, None) => {
                 self.readiness[index] = Some(Readiness::InProgress("it is not there".into()));
                 self.workloads.remove(&index);
@@ -262,30 +297,59 @@ impl State {
                 let created = pod.metadata.creation_timestamp.as_ref().map(|t| t.0);
                 let new = self.since.is_none_or(|since| created.is_none_or(|c| c >= since));
                 let ends = pod.metadata.deletion_timestamp.is_some();
-                match ready::hopeless(&pod) {
-                    Some(why) if new && !ends => self.hopeless.insert(name, (pod, why)),
-                    _ => self.hopeless.remove(&name),
-                };
-            }
-        }
-        self.hopeless_workload()
-    }
-
-    /// Bad news of a pod counts if an object that is not ready runs the pod.
-    fn hopeless_workload(&self) -> Result<(), Error> {
-        for (index, workload) in &self.workloads {
-            let waits = self.readiness[*index] != Some(Readiness::Ready);
-            let namespace = &self.objects[*index].namespace;
-            let own = |pod: &DynamicObject| {
-                pod.metadata.namespace == *namespace && ready::selects(workload, pod)
-            };
-            let trouble = self.hopeless.iter().find(|(_, (pod, _))| own(pod)).filter(|_| waits);
-            if let Some((name, (_, why))) = trouble {
-                let object = &self.objects[*index];
-                return Err(Error::NotReady(format!("{object} failed: pod {name}: {why}")));
+                match ready::trouble(&pod) {
+                    Some(trouble) if new && !ends => self.trouble(name, pod, trouble, now),
+                    _ => drop(self.troubled.remove(&name)),
+                }
             }
         }
         Ok(())
+    }
+
+    /// Notes a pod's trouble. What lasts keeps its first moment, and its first words: a pull that is tried
+    /// again says less than the pause before it.
+    fn trouble(&mut self, name: String, pod: DynamicObject, trouble: Trouble, now: Instant) {
+        let verdict = if trouble.for_good { now } else { now + self.patience };
+        let known = self.troubled.remove(&name).filter(|t| t.trouble.for_good == trouble.for_good);
+        let noted = match known {
+            Some(known) => {
+                let pause = trouble.why.contains("ImagePullBackOff");
+                let trouble = if pause { trouble } else { known.trouble };
+                Troubled { pod, trouble, verdict: known.verdict }
+            }
+            None => Troubled { pod, trouble, verdict },
+        };
+        self.troubled.insert(name, noted);
+    }
+
+    /// Each pod in trouble that an object which is not ready runs, with that object.
+    fn bad_news(&self) -> impl Iterator<Item = (&Key, &String, &Troubled)> {
+        self.workloads.iter().flat_map(move |(index, workload)| {
+            let object = &self.objects[*index];
+            let waits = self.readiness[*index] != Some(Readiness::Ready);
+            let own = move |troubled: &Troubled| {
+                waits
+                    && troubled.pod.metadata.namespace == object.namespace
+                    && ready::selects(workload, &troubled.pod)
+            };
+            let pods = self.troubled.iter().filter(move |(_, troubled)| own(troubled));
+            pods.map(move |(name, troubled)| (object, name, troubled))
+        })
+    }
+
+    /// When the next trouble ends the wait, unless it passes.
+    fn verdict(&self) -> Option<Instant> {
+        self.bad_news().map(|(_, _, troubled)| troubled.verdict).min()
+    }
+
+    fn hopeless_workload(&self, now: Instant) -> Result<(), Error> {
+        match self.bad_news().find(|(_, _, troubled)| troubled.verdict <= now) {
+            Some((object, pod, Troubled { trouble, .. })) => {
+                let why = &trouble.why;
+                Err(Error::NotReady(format!("{object} failed: pod {pod}: {why}")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// The objects that are not ready, with what each of them waits for.
@@ -325,11 +389,11 @@ mod tests {
         }))
     }
 
-    fn broken_pod(created: &str) -> DynamicObject {
+    fn broken_pod(created: &str, reason: &str) -> DynamicObject {
         object(json!({
             "metadata": {"name": "p", "namespace": "n", "labels": {"app": "d"}, "creationTimestamp": created},
             "status": {"containerStatuses": [{
-                "name": "c", "state": {"waiting": {"reason": "ImagePullBackOff", "message": "no such image"}},
+                "name": "c", "state": {"waiting": {"reason": reason, "message": "no such image"}},
             }]},
         }))
     }
@@ -341,36 +405,77 @@ mod tests {
             namespace: Some("n".into()),
             name: "d".into(),
         };
-        State::new(vec![key], Until::Ready, Some("2026-01-01T00:00:10Z".parse().expect("time")))
+        let since = Some("2026-01-01T00:00:10Z".parse().expect("time"));
+        State::new(vec![key], Until::Ready, since, Duration::from_secs(30))
     }
 
     #[test]
     fn done_when_all_are_ready() {
-        let mut state = state();
+        let (mut state, now) = (state(), Instant::now());
         assert!(!state.done());
-        state.see(Seen::Object(0, Some(deployment(0)))).expect("in progress");
+        state.see(Seen::Object(0, Some(deployment(0))), now).expect("in progress");
         assert_eq!(state.missing(), "Deployment n/d: 0 of 1 replicas are available");
-        state.see(Seen::Object(0, Some(deployment(1)))).expect("ready");
+        state.see(Seen::Object(0, Some(deployment(1))), now).expect("ready");
         assert!(state.done());
-        state.see(Seen::Object(0, None)).expect("gone");
+        state.see(Seen::Object(0, None), now).expect("gone");
         assert!(!state.done());
     }
 
     #[test]
-    fn a_new_pod_beyond_hope_ends_the_wait() {
-        let mut state = state();
-        state.see(Seen::Pod(broken_pod("2026-01-01T00:00:11Z"))).expect("no workload known yet");
-        let error = state.see(Seen::Object(0, Some(deployment(0)))).expect_err("hopeless");
+    fn a_completed_job_may_go() {
+        let key = Key {
+            api_version: "batch/v1".into(),
+            kind: "Job".into(),
+            namespace: Some("n".into()),
+            name: "j".into(),
+        };
+        let job = |status: Value| {
+            object(json!({
+                "apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "j", "namespace": "n"},
+                "spec": {"ttlSecondsAfterFinished": 0}, "status": status,
+            }))
+        };
+        let now = Instant::now();
+        let mut state = State::new(vec![key], Until::Completed, None, Duration::ZERO);
+        state.see(Seen::Object(0, Some(job(json!({})))), now).expect("at work");
+        state.see(Seen::Object(0, None), now).expect("gone");
+        assert!(!state.done(), "it vanished before its end");
+        let complete = json!({"conditions": [{"type": "Complete", "status": "True"}]});
+        state.see(Seen::Object(0, Some(job(complete))), now).expect("complete");
+        state.see(Seen::Object(0, None), now).expect("cleared away");
+        assert!(state.done());
+    }
+
+    #[test]
+    fn trouble_that_lasts_ends_the_wait() {
+        let (mut state, start) = (state(), Instant::now());
+        let pod = |reason| broken_pod("2026-01-01T00:00:11Z", reason);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        state.see(Seen::Pod(pod("ErrImagePull")), start).expect("no workload known yet");
+        assert_eq!(state.verdict(), None);
+        state.see(Seen::Object(0, Some(deployment(0))), start).expect("in progress");
+        state.see(Seen::Pod(pod("ImagePullBackOff")), at(1)).expect("a hiccup");
+        state.see(Seen::Pod(pod("ErrImagePull")), at(20)).expect("tried again");
+        assert_eq!(state.verdict(), Some(at(30)));
+        state.hopeless_workload(at(29)).expect("it may pass");
+        let error = state.hopeless_workload(at(30)).expect_err("hopeless");
         assert_eq!(
             error.to_string(),
             "Deployment n/d failed: pod p: container c: ImagePullBackOff: no such image"
         );
+        state.see(Seen::Pod(pod("ContainerCreating")), at(30)).expect("well again");
+        state.hopeless_workload(at(99)).expect("it has passed");
+        state.see(Seen::Pod(pod("InvalidImageName")), at(100)).expect("seen");
+        state.hopeless_workload(at(100)).expect_err("no patience helps");
     }
 
     #[test]
     fn pods_of_an_earlier_revision_do_not_count() {
-        let mut state = state();
-        state.see(Seen::Object(0, Some(deployment(0)))).expect("in progress");
-        state.see(Seen::Pod(broken_pod("2026-01-01T00:00:09Z"))).expect("an old pod");
+        let (mut state, now) = (state(), Instant::now());
+        state.see(Seen::Object(0, Some(deployment(0))), now).expect("in progress");
+        state
+            .see(Seen::Pod(broken_pod("2026-01-01T00:00:09Z", "InvalidImageName")), now)
+            .expect("old");
+        state.hopeless_workload(now).expect("an old pod");
     }
 }

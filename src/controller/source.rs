@@ -9,6 +9,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::Api;
 use pinnace_engine::Chart;
+use pinnace_engine::version::{Constraint, Version};
 use pinnace_registry::{Cache, Credentials, Limits, PulledChart, Reference};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -110,7 +111,6 @@ impl Sources {
         release: &HelmRelease,
         wanted: &HelmChartTemplateSpec,
     ) -> Result<Pulled, Error> {
-        let _permit = self.at_once.acquire().await;
         let namespace = release.own_namespace();
         let repository = self.repository(&namespace, &wanted.source_ref.name).await?;
         let url = format!("{}/{}", repository.spec.url.trim_end_matches('/'), wanted.chart);
@@ -119,6 +119,7 @@ impl Sources {
         let pulled = match self.cached(pinned).await {
             Some(pulled) => pulled,
             None => {
+                let _permit = self.at_once.acquire().await;
                 let registry = self.registry(&namespace, &repository, &reference).await?;
                 self.pull(&registry, &reference, wanted).await?
             }
@@ -304,11 +305,10 @@ async fn version(
     if semver::Version::parse(wanted).is_ok() {
         return Ok(wanted.to_owned());
     }
-    let range = semver::VersionReq::parse(wanted)
+    let range = Constraint::parse(wanted)
         .map_err(|_| Error::Version(wanted.chars().take(100).collect()))?;
     let versions = registry.chart_versions(reference).boxed().await.map_err(Error::Registry)?;
-    let found = versions.iter().find(|v| range.matches(v));
-    found.map(semver::Version::to_string).ok_or_else(|| Error::NoVersion {
+    newest(&versions, &range).ok_or_else(|| Error::NoVersion {
         url: reference.to_string(),
         wanted: wanted.to_owned(),
         newest: versions
@@ -318,6 +318,12 @@ async fn version(
             .collect::<Vec<_>>()
             .join(", "),
     })
+}
+
+/// The first of the versions, which come newest first, that is in the range as Helm reads it.
+fn newest(versions: &[semver::Version], range: &Constraint) -> Option<String> {
+    let mut texts = versions.iter().map(semver::Version::to_string);
+    texts.find(|text| Version::parse(text).is_ok_and(|v| range.matches(&v)))
 }
 
 /// The chart must be what its name and version say: a digest proves bytes, not intentions.
@@ -332,4 +338,39 @@ fn check(url: &str, chart: &Chart, wanted: &HelmChartTemplateSpec) -> Result<(),
         found: format!("{}@{}", chart.name(), chart.version()),
         wanted: format!("{name}@{}", wanted.version()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_are_those_of_helm() {
+        let versions: Vec<semver::Version> =
+            ["2.1.0-rc.1", "2.0.1", "1.10.0", "1.2.9", "1.2.3", "1.1.0", "0.9.0"]
+                .iter()
+                .map(|text| text.parse().expect("a version"))
+                .collect();
+        for (range, expected) in [
+            ("1.2", Some("1.2.9")),
+            ("1", Some("1.10.0")),
+            ("v1.2.3", Some("1.2.3")),
+            ("=1.2.3", Some("1.2.3")),
+            ("1.x", Some("1.10.0")),
+            ("*", Some("2.0.1")),
+            ("~1.2.3", Some("1.2.9")),
+            ("^1.2", Some("1.10.0")),
+            ("1.1 - 1.2.3", Some("1.2.3")),
+            (">=1.0, <1.2.9", Some("1.2.3")),
+            (">=1.0 <1.2.9", Some("1.2.3")),
+            ("<1 || 1.1.x", Some("1.1.0")),
+            (">=1.2.0, !=2.0.1", Some("1.10.0")),
+            (">=2.0.0-0", Some("2.1.0-rc.1")),
+            (">2.1", None),
+        ] {
+            let range = Constraint::parse(range).unwrap_or_else(|e| panic!("{range}: {e}"));
+            assert_eq!(newest(&versions, &range).as_deref(), expected);
+        }
+        assert!(Constraint::parse("newest").is_err());
+    }
 }

@@ -54,7 +54,7 @@ pub enum State {
     Interrupted {
         wanted: bool,
     },
-    /// A pending revision that someone else wrote at this time.
+    /// A pending or half uninstalled revision that someone else wrote at this time.
     Locked {
         since: Option<DateTime<Utc>>,
     },
@@ -87,7 +87,11 @@ pub fn of(observed: &Observed<'_>, wanted: &Wanted<'_>) -> State {
     let difference = difference(latest, wanted);
     match record.info.status {
         Status::Uninstalled => return State::Absent { next: record.version + 1 },
-        Status::Uninstalling => return State::Uninstalling,
+        Status::Uninstalling if latest.owner.is_some() => return State::Uninstalling,
+        // A person's `helm uninstall` gets its time, as any other action of theirs.
+        Status::Uninstalling => {
+            return State::Locked { since: observed.summary.and_then(|s| s.modified) };
+        }
         status if status.is_pending() => {
             return match Observed::resumable(latest, observed.holder) {
                 true => State::Interrupted {
@@ -149,7 +153,7 @@ mod tests {
 
     fn stored(status: Status, ours: bool) -> Stored {
         let mut stored = Stored::new(record(4, status), "pod", ours.then(|| DIGEST.to_owned()));
-        if !(ours && status.is_pending()) {
+        if !(ours && (status.is_pending() || status == Status::Uninstalling)) {
             stored.owner = None;
         }
         stored
@@ -183,6 +187,7 @@ mod tests {
         for (status, ours, noted, wanted, expected) in [
             (Uninstalled, true, true, same(), State::Absent { next: 5 }),
             (Uninstalling, true, true, same(), State::Uninstalling),
+            (Uninstalling, false, true, same(), State::Locked { since: None }),
             (PendingUpgrade, true, false, same(), State::Interrupted { wanted: true }),
             (PendingUpgrade, true, false, newer(), State::Interrupted { wanted: false }),
             (PendingRollback, true, false, newer(), State::Interrupted { wanted: true }),

@@ -1,5 +1,8 @@
 //! The steps that install, upgrade and rollback share, from the pending record to the deployed one.
 
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -14,17 +17,20 @@ use crate::cluster::{self, Cluster, Key, Object, crd, failure, prune};
 ///
 /// On success the revision is deployed and what was deployed before is superseded. On failure it is failed,
 /// with the reason as its description. When the action was stopped, or the cluster went out of reach, the
-/// record stays pending and the error says so ([`Error::leaves_pending`]).
+/// record stays pending and the error says so ([`Error::leaves_pending`]); but not for ever: what keeps the
+/// cluster from doing its part, such as a webhook without a server, may be the release itself, and then only
+/// a rollback helps.
 pub async fn run(
     ctx: &Context<'_>,
     mut stored: Stored,
-    crds: &[Object],
     options: &Options,
 ) -> Result<Record, Error> {
     let done = tokio::select! {
-        result = steps(ctx, &mut stored, crds, options) => result,
+        result = steps(ctx, &mut stored, options) => result,
         () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
     };
+    let since = stored.record.info.last_deployed;
+    let done = done.map_err(|error| lasting(error, since, Utc::now(), options.timeout));
     match done {
         Ok(()) => {
             finish(ctx, &mut stored, options).await?;
@@ -38,6 +44,35 @@ pub async fn run(
             ctx.storage.update(&mut stored).await?;
             Err(error)
         }
+    }
+}
+
+/// An error that would leave the record pending counts as failure once the attempt is older than twice its
+/// timeout. `since`: when it began.
+fn lasting(
+    error: Error,
+    since: Option<DateTime<Utc>>,
+    now: DateTime<Utc>,
+    timeout: Duration,
+) -> Error {
+    let age = since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
+    if error.transient() && age > timeout * 2 {
+        return Error::GaveUp { after: age, reason: error.to_string() };
+    }
+    error
+}
+
+/// Installs the chart's definitions. Before the revision's record is written, as in Helm: whoever finds the
+/// record pending need not know the definitions of subcharts, which records do not hold.
+pub async fn definitions(
+    ctx: &Context<'_>,
+    definitions: &[Object],
+    options: &Options,
+) -> Result<(), Error> {
+    let deadline = Instant::now() + options.timeout;
+    tokio::select! {
+        result = crd::install(ctx.cluster, definitions, options.crds, deadline) => Ok(result?),
+        () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
     }
 }
 
@@ -59,14 +94,8 @@ fn events(status: Status) -> (&'static str, &'static str) {
     }
 }
 
-async fn steps(
-    ctx: &Context<'_>,
-    stored: &mut Stored,
-    crds: &[Object],
-    options: &Options,
-) -> Result<(), Error> {
+async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Result<(), Error> {
     let (before, after) = events(stored.record.info.status);
-    crd::install(ctx.cluster, crds, options.crds, Instant::now() + options.timeout).await?;
     if options.hooks {
         hooks::run(ctx, stored, before, options.timeout).await?;
     }
@@ -197,6 +226,32 @@ pub fn traces(revisions: &[Summary], version: u32) -> Vec<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_stays_out_of_reach_fails_in_the_end() {
+        let refused = |code: u16| {
+            let message = "failed calling webhook \"w.test\": connection refused";
+            let status = kube::core::Status::failure(message, "InternalError").with_code(code);
+            let source = kube::Error::Api(status.boxed());
+            Error::from(cluster::Error::api("apply", "Deployment n/d", source))
+        };
+        let now: DateTime<Utc> = "2026-01-01T01:00:00Z".parse().expect("time");
+        let after = |error, minutes: i64| {
+            let since = now - chrono::TimeDelta::minutes(minutes);
+            lasting(error, Some(since), now, Duration::from_secs(300))
+        };
+        assert!(after(refused(500), 10).leaves_pending());
+        let error = after(refused(500), 11);
+        assert!(!error.leaves_pending());
+        assert_eq!(
+            error.to_string(),
+            "given up after 11 minutes: cannot apply Deployment n/d: failed calling webhook \"w.test\": \
+             connection refused"
+        );
+        let stopped = || Error::from(cluster::Error::Interrupted);
+        assert!(after(stopped(), 99).leaves_pending());
+        assert!(matches!(after(refused(403), 99), Error::Cluster(_)));
+    }
 
     #[test]
     fn traces_go_back_to_the_last_full_revision() {

@@ -6,7 +6,9 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use k8s_openapi::jiff::Timestamp;
 use kube::api::PropagationPolicy;
+use kube::core::ObjectMeta;
 use tokio::time::Instant;
 
 use super::record::{Hook, Phase};
@@ -18,6 +20,8 @@ use crate::cluster::{self, Object, apply, failure, prune};
 const BEFORE_CREATION: &str = "before-hook-creation";
 const SUCCEEDED: &str = "hook-succeeded";
 const FAILED: &str = "hook-failed";
+/// Which run of a hook made an object: `<release>.v<revision>/<event>`.
+const RUN: &str = "cd.qdrant.io/hook-run";
 
 /// Runs the hooks of `event` that have not succeeded yet, and records each one's state. `timeout` is for each.
 pub async fn run(
@@ -72,19 +76,28 @@ async fn run_one(
 ) -> Result<(), Error> {
     let namespace = stored.record.namespace.clone();
     let hook = stored.record.hooks[index].clone();
-    let objects = objects(ctx, &hook, &namespace).await?;
+    let mut objects = objects(ctx, &hook, &namespace).await?;
+    let run = format!("{}.v{}/{event}", stored.record.name, stored.record.version);
+    objects.iter_mut().for_each(|object| object.annotate(RUN, &run));
     let interrupted = hook.last_run.phase == Phase::Running;
-    if !(interrupted && under_way(ctx, &objects, stored).await?) {
+    if !(interrupted && under_way(ctx, &objects, &run, stored.created).await?) {
         if deleted_when(&hook, BEFORE_CREATION) {
             delete(ctx, &hook, &namespace, Instant::now() + timeout).await?;
         }
-        let run = &mut stored.record.hooks[index].last_run;
-        run.started_at = Some(Utc::now());
-        run.completed_at = None;
-        run.phase = Phase::Running;
+        let last_run = &mut stored.record.hooks[index].last_run;
+        last_run.started_at = Some(Utc::now());
+        last_run.completed_at = None;
+        last_run.phase = Phase::Running;
         ctx.storage.update(stored).await?;
         for object in &objects {
-            apply::write(ctx.cluster, &object.key, &object.value).await?;
+            if !create(ctx, object, &run, stored.created).await? {
+                let reason = format!(
+                    "{} is there from an earlier run: delete it, or annotate the hook with \
+                     helm.sh/hook-delete-policy: before-hook-creation",
+                    object.key
+                );
+                return Err(Error::Hook { event, name: hook.name, reason });
+            }
         }
     }
     let result = ended(ctx, &objects, Instant::now() + timeout).await;
@@ -115,22 +128,57 @@ async fn objects(ctx: &Context<'_>, hook: &Hook, namespace: &str) -> Result<Vec<
     Ok(objects)
 }
 
-/// Whether this revision has already created the hook's objects.
-async fn under_way(ctx: &Context<'_>, objects: &[Object], stored: &Stored) -> Result<bool, Error> {
+/// Whether this very run has already created the hook's objects.
+async fn under_way(
+    ctx: &Context<'_>,
+    objects: &[Object],
+    run: &str,
+    since: Option<Timestamp>,
+) -> Result<bool, Error> {
     for object in objects {
         let live = ctx.cluster.get(&object.key).await?;
-        let made = live.and_then(|l| l.metadata.creation_timestamp).map(|t| t.0);
-        if made.is_none() || made < stored.created {
+        if !live.is_some_and(|live| made_by(&live.metadata, run, since)) {
             return Ok(false);
         }
     }
     Ok(true)
 }
 
+/// Whether an object was made by this run of the hook. `since`: when its revision began; a release that was
+/// uninstalled and installed again counts from 1 again.
+fn made_by(live: &ObjectMeta, run: &str, since: Option<Timestamp>) -> bool {
+    let annotation = live.annotations.as_ref().and_then(|a| a.get(RUN));
+    let made = live.creation_timestamp.as_ref().map(|t| t.0);
+    annotation.is_some_and(|a| a == run) && made.is_some() && made >= since
+}
+
+/// Makes a hook's object. What runs to an end has to be new: one that has ended already would not run
+/// again. False if there is an older one.
+async fn create(
+    ctx: &Context<'_>,
+    object: &Object,
+    run: &str,
+    since: Option<Timestamp>,
+) -> Result<bool, Error> {
+    if !runs(object) {
+        apply::write(ctx.cluster, &object.key, &object.value).await?;
+        return Ok(true);
+    }
+    if apply::create(ctx.cluster, &object.key, &object.value).await? {
+        return Ok(true);
+    }
+    let live = ctx.cluster.get(&object.key).await?;
+    Ok(live.is_some_and(|live| made_by(&live.metadata, run, since)))
+}
+
+/// Whether it runs to an end.
+fn runs(object: &Object) -> bool {
+    matches!(object.key.kind.as_str(), "Job" | "Pod")
+}
+
 /// Waits for Jobs and Pods to end; other kinds have nothing to wait for.
 async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Result<(), Error> {
-    let runs = |o: &&Object| matches!(o.key.kind.as_str(), "Job" | "Pod");
-    let keys: Vec<_> = objects.iter().filter(runs).map(|o| o.key.clone()).collect();
+    let keys: Vec<_> = objects.iter().filter(|o| runs(o)).map(|o| o.key.clone()).collect();
     let wait = Wait {
         objects: &keys,
         until: Until::Completed,
@@ -192,6 +240,22 @@ mod tests {
         assert_eq!(order(&hooks, "pre-install"), [1, 2, 0]);
         assert_eq!(order(&hooks, "pre-upgrade"), [0]);
         assert_eq!(order(&hooks, "pre-delete"), [0; 0]);
+    }
+
+    #[test]
+    fn a_run_knows_its_own_objects() {
+        let since = || Some("2026-01-01T00:00:10Z".parse::<Timestamp>().expect("time"));
+        let live = |created: &str, run: &str| -> ObjectMeta {
+            serde_json::from_value(json!({
+                "creationTimestamp": created, "annotations": {"cd.qdrant.io/hook-run": run},
+            }))
+            .expect("metadata")
+        };
+        let run = "r.v1/pre-install";
+        assert!(made_by(&live("2026-01-01T00:00:10Z", run), run, since()));
+        assert!(!made_by(&live("2026-01-01T00:00:09Z", run), run, since()), "an earlier release");
+        assert!(!made_by(&live("2026-01-01T00:00:11Z", "r.v1/post-install"), run, since()));
+        assert!(!made_by(&ObjectMeta::default(), run, since()));
     }
 
     #[test]

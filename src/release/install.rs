@@ -12,9 +12,9 @@ pub async fn run(
     version: u32,
     options: &Options,
 ) -> Result<Record, Error> {
-    let crds = wanted.crds()?;
+    deploy::definitions(ctx, &wanted.crds()?, options).await?;
     let record = wanted.record(version, Status::PendingInstall, None, "Initial install underway");
     let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
     let stored = ctx.storage.create(stored).await?;
-    deploy::run(ctx, stored, &crds, options).await
+    deploy::run(ctx, stored, options).await
 }

@@ -17,7 +17,7 @@ pub async fn run(
     let record = record(latest, target.record, now);
     let stored = Stored::new(record, ctx.identity, target.chart_digest);
     let stored = ctx.storage.create(stored).await?;
-    deploy::run(ctx, stored, &[], options).await
+    deploy::run(ctx, stored, options).await
 }
 
 fn record(latest: &Record, target: Record, now: DateTime<Utc>) -> Record {

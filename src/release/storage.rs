@@ -15,7 +15,7 @@ use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 
 use super::Error;
 use super::record::{MAX_ENCODED, Record, Status};
-use crate::cluster::error::{is_code, retried};
+use crate::cluster::error::{is_code, limited, retried};
 
 /// The type of Helm's Secrets.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -174,9 +174,7 @@ impl Storage {
         let version = stored.record.version;
         let secret = self.secret(&stored, "createdAt")?;
         // Not tried again: the second answer to a lost first one would be a conflict with ourselves.
-        let made = self
-            .api
-            .create(&PostParams::default(), &secret)
+        let made = limited(self.api.create(&PostParams::default(), &secret))
             .await
             .map_err(self.failed("create", version))?;
         Ok(Stored {
@@ -190,9 +188,7 @@ impl Storage {
     pub async fn update(&self, stored: &mut Stored) -> Result<(), Error> {
         let version = stored.record.version;
         let secret = self.secret(stored, "modifiedAt")?;
-        let made = self
-            .api
-            .replace(&self.key(version), &PostParams::default(), &secret)
+        let made = limited(self.api.replace(&self.key(version), &PostParams::default(), &secret))
             .await
             .map_err(self.failed("update", version))?;
         stored.resource_version = made.metadata.resource_version;

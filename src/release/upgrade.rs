@@ -80,12 +80,12 @@ pub async fn run(
     latest: &Record,
     options: &Options,
 ) -> Result<Record, Error> {
-    let crds = wanted.crds()?;
+    deploy::definitions(ctx, &wanted.crds()?, options).await?;
     let first = latest.info.first_deployed;
     let mut record =
         wanted.record(latest.version + 1, Status::PendingUpgrade, first, "Preparing upgrade");
     record.labels.clone_from(&latest.labels);
     let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
     let stored = ctx.storage.create(stored).await?;
-    deploy::run(ctx, stored, &crds, options).await
+    deploy::run(ctx, stored, options).await
 }

@@ -108,11 +108,15 @@ impl Bed {
 
     /// Applies any object in the test's namespace.
     pub async fn apply(&self, object: Value) {
-        let text = object.to_string();
-        let path = self.folder.path().join(format!("{}.json", rand::random::<u64>()));
-        std::fs::write(&path, text).expect("written");
-        let path = path.to_string_lossy().into_owned();
+        let path = self.file(&format!("{}.json", rand::random::<u64>()), &object.to_string());
         self.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &path]);
+    }
+
+    /// Writes a file of the test's own and returns its path.
+    pub fn file(&self, name: &str, text: &str) -> String {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).expect("written");
+        path.to_string_lossy().into_owned()
     }
 
     pub fn kubectl(&self, args: &[&str]) -> String {

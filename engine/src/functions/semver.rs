@@ -6,7 +6,7 @@ use std::any::Any;
 
 use super::{Function, Kind, text};
 use crate::template::{Object, Value};
-pub(crate) use version::{Constraint, Version};
+pub use version::{Constraint, Version};
 
 pub(super) const TABLE: &[Function] = &[
     Function::new("semver", &[Kind::String], |_, a| {

@@ -142,7 +142,7 @@ fn other_kinds() {
 }
 
 #[test]
-fn pods_beyond_hope() {
+fn pods_in_trouble() {
     let pod = |reason: &str, restarts: i64| {
         object(json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
@@ -153,18 +153,25 @@ fn pods_beyond_hope() {
             }]},
         }))
     };
+    let crashing =
+        "container c: CrashLoopBackOff: it keeps crashing, last with exit code 3 (Error)";
     for (reason, restarts, expected) in [
         ("ContainerCreating", 0, None),
-        ("ErrImagePull", 0, None),
-        ("ImagePullBackOff", 0, Some("container c: ImagePullBackOff: m")),
-        ("CrashLoopBackOff", 2, None),
+        ("ErrImagePull", 0, Some(("container c: ErrImagePull: m", false))),
+        ("ImagePullBackOff", 0, Some(("container c: ImagePullBackOff: m", false))),
         (
-            "CrashLoopBackOff",
-            3,
-            Some("container c: CrashLoopBackOff: it keeps crashing, last with exit code 3 (Error)"),
+            "CreateContainerConfigError",
+            0,
+            Some(("container c: CreateContainerConfigError: m", false)),
         ),
+        ("InvalidImageName", 0, Some(("container c: InvalidImageName: m", true))),
+        ("ErrImageNeverPull", 0, Some(("container c: ErrImageNeverPull: m", true))),
+        ("CrashLoopBackOff", 2, None),
+        ("CrashLoopBackOff", 3, Some((crashing, true))),
     ] {
-        assert_eq!(hopeless(&pod(reason, restarts)).as_deref(), expected);
+        let found = trouble(&pod(reason, restarts));
+        let found = found.as_ref().map(|t| (t.why.as_str(), t.for_good));
+        assert_eq!(found, expected, "{reason} {restarts}");
     }
 }
 

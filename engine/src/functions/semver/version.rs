@@ -7,7 +7,7 @@ use regex::Regex;
 
 /// A semantic version; minor and patch may be left out, and a `v` may come first.
 #[derive(Clone, Debug)]
-pub(crate) struct Version {
+pub struct Version {
     pub numbers: [u64; 3],
     pub prerelease: String,
     pub metadata: String,
@@ -40,6 +40,7 @@ static VALID: LazyLock<Regex> = LazyLock::new(|| {
 });
 
 impl Version {
+    /// Reads at most 256 bytes.
     pub fn parse(text: &str) -> Result<Version, String> {
         const INVALID: &str = "invalid semantic version";
         if text.len() > 256 {
@@ -114,7 +115,7 @@ fn compare_prerelease(a: &str, b: &str) -> Ordering {
 }
 
 /// Alternatives of conditions that must all hold: `>=1.2, <2 || ^3`.
-pub(crate) struct Constraint {
+pub struct Constraint {
     alternatives: Vec<Vec<Condition>>,
 }
 
@@ -128,6 +129,7 @@ struct Condition {
 }
 
 impl Constraint {
+    /// Reads at most 512 bytes.
     pub fn parse(text: &str) -> Result<Constraint, String> {
         if text.len() > 512 {
             return Err("constraint string is too long (max 512 bytes)".into());
@@ -146,6 +148,7 @@ impl Constraint {
         Ok(Constraint { alternatives: alternatives.collect::<Result<_, _>>()? })
     }
 
+    /// Whether one of the alternatives holds. Prereleases are in no range whose alternative names none.
     pub fn matches(&self, version: &Version) -> bool {
         self.alternatives.iter().any(|conditions| {
             let prereleases = conditions.iter().any(|c| !c.version.prerelease.is_empty());
