@@ -1,6 +1,10 @@
 # The few commands of everyday work. The long ones are scripts in dev/.
 
 .DEFAULT_GOAL := help
+
+# A bare shell, such as CI's, has neither of these.
+export HOME ?= /root
+export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
 .PHONY: help build test demo demo-down fmt lint crds tools install install-test
 
 help: ## Show this list

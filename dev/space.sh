@@ -41,6 +41,7 @@ new_space() {
   [[ $1 =~ ^[a-z][a-z0-9-]{0,29}$ ]] || die "bad name '$1': use a-z, 0-9 and -"
   [[ -z $2 || -d /proc/$2 ]] || die "there is no process $2 to own $1"
   mkdir -p "$SPACES/.indexes"
+  sweep
   mkdir "$SPACES/$1" 2>/dev/null || die "$1 exists already; to remove it: dev/cluster down $1"
   local i=0
   until mkdir "$SPACES/.indexes/$i" 2>/dev/null; do
@@ -60,6 +61,16 @@ new_space() {
   hold >"$state/log/holder.log" 2>&1 </dev/null &
   echo $! >"$state/holder.pid"
   wait_for 10 holder "namespaces of $name" test -e "$state/held"
+}
+
+# Removes what a power cut, or the end of a container, left: spaces whose processes are gone.
+sweep() {
+  local folder group
+  for folder in "$SPACES"/*/; do
+    [[ -e $folder/kept ]] || continue
+    group=$(cat "$folder/group" 2>/dev/null) || continue
+    grep -qs 'populated 1' "$group/cgroup.events" || (remove_space "$(basename "$folder")")
+  done
 }
 
 # Says what this machine lacks, before anything is made.

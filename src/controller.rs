@@ -4,6 +4,7 @@
 //! * [`unsupported`] — pure: which fields are refused; [`values`], [`source`] — what is wanted;
 //!   [`helm_chart`] shows it as an object; [`observe`] — what is there
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
+//! * [`claim`] — pure: whose release it is; [`memory`] — why an object may be left alone until later
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
 //! * [`render`] — chart and values to manifests; [`preempt`] — a newer spec ends a wait;
 //!   [`redactor`] — no secret in a message
@@ -13,20 +14,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::Secret;
-use kube::Client;
+use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::ObjectRef;
+use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
+use kube::{Client, Resource, ResourceExt as _};
 use tokio_util::sync::CancellationToken;
 
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
 
 pub mod act;
+pub mod claim;
 pub mod decide;
 pub mod helm_chart;
+pub mod memory;
 pub mod observe;
 pub mod preempt;
 pub mod reconcile;
@@ -76,32 +79,42 @@ pub async fn run(
     let repositories: Api<HelmRepository> = Api::namespaced(client.clone(), &namespace);
     let controller = Controller::new(releases, watcher::Config::default())
         .with_config(Config::default().debounce(Duration::from_millis(50)));
-    let store = controller.store();
+    let memory = memory::Memory::default();
+    let seen = memory.clone();
+    let using = using(controller.store(), move |repository: &HelmRepository, release| {
+        let chart = release.spec.chart.as_ref();
+        chart.is_some_and(|c| c.spec.source_ref.name == repository.name_any())
+    });
     let of_repository = move |repository: HelmRepository| {
-        let name = repository.metadata.name.unwrap_or_default();
-        let uses = move |release: &Arc<HelmRelease>| {
-            let chart = release.spec.chart.as_ref();
-            chart.is_some_and(|c| c.spec.source_ref.name == name)
-        };
-        let releases = store.state();
-        releases.into_iter().filter(uses).map(|r| ObjectRef::from_obj(&*r)).collect::<Vec<_>>()
+        seen.saw_repository(&repository);
+        using(&repository)
     };
     // Release records that anyone writes: whoever runs `helm upgrade` is noticed at once.
     let records: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
-    let store = controller.store();
-    let of_record = move |secret: PartialObjectMeta<Secret>| {
-        let name = secret.metadata.labels.and_then(|mut labels| labels.remove("name"));
-        let made = move |release: &Arc<HelmRelease>| {
-            name.is_some() && release.release_name().ok().map(|n| n.to_string()) == name
-        };
-        let releases = store.state();
-        releases.into_iter().filter(made).map(|r| ObjectRef::from_obj(&*r)).collect::<Vec<_>>()
+    let seen = memory.clone();
+    let using = self::using(controller.store(), |record: &PartialObjectMeta<Secret>, release| {
+        let name = record.labels().get("name");
+        name.is_some() && release.release_name().ok().map(|n| n.to_string()).as_ref() == name
+    });
+    let of_record = move |record: PartialObjectMeta<Secret>| {
+        if let Some(name) = record.labels().get("name") {
+            seen.saw_record(name, &record);
+        }
+        using(&record)
     };
+    let watched =
+        reconcile::Watched { newest, releases: controller.store(), memory: memory.clone() };
+    let configs: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), &namespace);
+    let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
+    let of_config = of_values(controller.store(), memory.clone());
+    let of_secret = of_values(controller.store(), memory);
     let context =
-        Arc::new(reconcile::Context::new(client, settings, cache, newest, shutdown.clone()));
+        Arc::new(reconcile::Context::new(client, settings, cache, watched, shutdown.clone()));
     controller
         .watches(repositories, watcher::Config::default(), of_repository)
         .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
+        .watches(configs, watcher::Config::default(), of_config)
+        .watches(secrets, watcher::Config::default().labels("owner!=helm"), of_secret)
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::run, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
         .for_each(|result| async move {
@@ -111,4 +124,36 @@ pub async fn run(
         })
         .await;
     Ok(())
+}
+
+/// The HelmReleases for which `uses` is true of an object.
+fn using<K>(
+    store: Store<HelmRelease>,
+    uses: impl Fn(&K, &HelmRelease) -> bool,
+) -> impl Fn(&K) -> Vec<ObjectRef<HelmRelease>> {
+    move |object| {
+        let releases = store.state();
+        let using = releases.iter().filter(|release| uses(object, release));
+        using.map(|release| ObjectRef::from_obj(&**release)).collect()
+    }
+}
+
+/// The HelmReleases whose values come from an object, which is thereby noted as seen.
+fn of_values<K: Resource<DynamicType = ()> + 'static>(
+    store: Store<HelmRelease>,
+    memory: memory::Memory,
+) -> impl Fn(PartialObjectMeta<K>) -> Vec<ObjectRef<HelmRelease>> {
+    let using = using(store, |object: &PartialObjectMeta<K>, release| {
+        release.spec.values_from.iter().any(|reference| {
+            values::kind(reference) == K::kind(&()) && reference.name == object.name_any()
+        })
+    });
+    move |object| {
+        let users = using(&object);
+        // Of all the others there is nothing to remember.
+        if !users.is_empty() {
+            memory.saw_values(&object);
+        }
+        users
+    }
 }

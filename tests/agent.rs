@@ -305,6 +305,31 @@ async fn what_the_api_server_refuses_is_reported() {
 }
 
 #[tokio::test]
+async fn what_the_cluster_does_not_keep_is_reported() {
+    let mut agent = Agent::start().await;
+    let mut desired = agent.desired(1, "1.0.0", json!({}));
+    // The API server takes `null` and stores the default of the field.
+    let spec = json!({ "id": "c8", "version": "v1.15.0", "size": 1, "servicePerNode": null });
+    desired.clusters.insert("c8".into(), ClusterWant::Present { spec, labels: Default::default() });
+    agent.desired.send_replace(Some(Arc::new(desired.clone())));
+    let observed = agent
+        .observed(|o| o.clusters.get("c8").is_some_and(|c| c.present && !c.reason.is_empty()))
+        .await;
+    let expected = "does not keep spec.servicePerNode of QdrantCluster qdrant-c8";
+    assert!(observed.clusters["c8"].reason.contains(expected), "{observed:?}");
+    let region = observed.region.as_ref().expect("a region");
+    assert_eq!(region.phase, "FailedToSync");
+    assert!(region.message.contains(expected), "{region:?}");
+
+    // A state that the cluster keeps ends it.
+    let spec = json!({ "id": "c8", "version": "v1.15.0", "size": 1, "servicePerNode": false });
+    desired.clusters.insert("c8".into(), ClusterWant::Present { spec, labels: Default::default() });
+    desired.generation = 2;
+    agent.desired.send_replace(Some(Arc::new(desired)));
+    agent.observed(|o| o.generation == 2 && o.clusters["c8"].reason.is_empty()).await;
+}
+
+#[tokio::test]
 async fn an_accepted_state_survives_a_restart() {
     let agent = Agent::start().await;
     let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]);

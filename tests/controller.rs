@@ -167,3 +167,97 @@ async fn whatever_write_was_the_last_the_successor_ends_the_same_revision() {
     }
     assert!(interrupted > 6, "only {interrupted} upgrades were interrupted");
 }
+
+const BROKEN: &str = r#"{{ fail (printf "no luck: %s" (randAlphaNum 12)) }}"#;
+
+/// Each attempt says something else, and yet does not cause the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_that_fails_at_random_is_not_tried_in_a_loop() {
+    let bed = Bed::new("loop").await;
+    bed.publish(&chart("broken", "1.0.0").file("templates/web.yaml", BROKEN));
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    bed.release("broken", "broken", "1.0.0", json!({})).await;
+    let status = bed.reason("broken", "Released", "InstallFailed").await;
+    assert!(bed::condition(&status, "Ready").2.contains("no luck"), "{status:#?}");
+    // As long as it takes to install five others.
+    for name in ["a", "b", "c", "d", "e"] {
+        bed.release(name, "web", "1.0.0", json!({})).await;
+        bed.ready(name).await;
+    }
+    let status = bed.until("broken", |_| true).await.status.unwrap_or_default();
+    assert!(status.failures.unwrap_or(0) < 6, "{:?} attempts", status.failures);
+    controller.stop().await;
+}
+
+/// The wait for an image that cannot be had ends when another is wanted; nobody has failed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_spec_ends_a_wait_and_is_acted_upon() {
+    let bed = Bed::new("preempt").await;
+    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
+    let controller = bed.start_controller();
+    let more = || json!({"timeout": "30m"});
+    let image = |tag: &str| json!({"image": format!("registry.test/{tag}")});
+    bed.release_with("app", "app", "1.0.0", image("nothing:1"), more()).await;
+    bed.until("app", |release| {
+        let status = release.status.clone().unwrap_or_default();
+        bed::condition(&status, "Ready").2.contains("waiting")
+    })
+    .await;
+    bed.release_with("app", "app", "1.0.0", image("pause:1"), more()).await;
+    let status = bed.ready("app").await;
+    assert_eq!((status.install_failures, status.upgrade_failures), (None, None));
+    let history: Vec<_> = bed.helm_history("app").into_iter().map(|(n, s, _)| (n, s)).collect();
+    assert_eq!(history, [(1, "failed".to_owned()), (2, "deployed".to_owned())]);
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_belongs_to_one_object_under_one_name() {
+    let bed = Bed::new("claim").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let named = |name: &str| json!({"releaseName": name, "interval": "1s"});
+    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named("web")).await;
+    bed.ready("one").await;
+    bed.release_with("two", "web", "1.0.0", json!({"text": "two"}), named("web")).await;
+    let status = bed.reason("two", "Stalled", "StateError").await;
+    let (_, _, message) = bed::condition(&status, "Stalled");
+    assert!(message.contains("HelmRelease one"), "{message}");
+    bed.delete("two").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
+    // Another name would leave the objects of the first one behind.
+    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named("other")).await;
+    let status = bed.reason("one", "Stalled", "Unsupported").await;
+    let (_, _, message) = bed::condition(&status, "Stalled");
+    assert!(message.contains("web would become other"), "{message}");
+    bed.delete("one").await;
+    assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
+    assert!(!bed.exists("configmap/web-config"));
+    controller.stop().await;
+}
+
+/// A change of an object that values come from is seen at once, long before the interval is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn values_from_an_object_are_watched() {
+    let bed = Bed::new("values").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let values = |text: &str| {
+        json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"},
+            "data": {"values.yaml": format!("text: {text}\n")},
+        })
+    };
+    let controller = bed.start_controller();
+    let more = json!({"valuesFrom": [{"kind": "ConfigMap", "name": "values"}]});
+    bed.release_with("web", "web", "1.0.0", json!({}), more).await;
+    bed.reason("web", "Ready", "ValuesError").await;
+    bed.apply(values("one")).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
+    bed.apply(values("two")).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    controller.stop().await;
+}

@@ -89,6 +89,13 @@ impl Installed {
         let output = format!("jsonpath={{.status.{field}}}");
         self.kubectl(&["get", &format!("qc/qdrant-{id}"), "-o", &output])
     }
+
+    /// Reasons of the Events about a database.
+    fn events(&self, id: &str) -> String {
+        let about = format!("--field-selector=regarding.name=qdrant-{id}");
+        let output = "jsonpath={.items[*].reason}";
+        self.kubectl(&["get", "events.v1.events.k8s.io", &about, "-o", output])
+    }
 }
 
 impl Drop for Installed {
@@ -122,11 +129,18 @@ fn a_database_lives_grows_shrinks_pauses_and_goes() {
         "--timeout=90s",
     ]);
     operator.wait("c1", "Healthy");
+    operator.kubectl(&["get", "service", "qdrant-c1-0", "qdrant-c1-1"]);
 
     operator.patch("c1", r#"{"spec":{"version":"v1.1.0","size":1}}"#);
+    operator.kubectl(&["wait", "service/qdrant-c1-1", "--for=delete", "--timeout=90s"]);
     let upgraded = "--for=jsonpath={.status.version}=v1.1.0";
     operator.kubectl(&["wait", "qc/qdrant-c1", upgraded, "--timeout=90s"]);
     assert_eq!(operator.status("c1", "currentNodes"), "1");
+
+    let told = operator.events("c1");
+    for phase in ["Creating", "Healthy", "Scaling"] {
+        assert!(told.split_whitespace().any(|reason| reason == phase), "{phase} in {told:?}");
+    }
 
     operator.patch("c1", r#"{"spec":{"suspend":true}}"#);
     operator.wait("c1", "Suspended");
@@ -160,6 +174,8 @@ fn what_cannot_be_made_says_why() {
     operator.create("b2", &labels("b2"), &spec("b2", r#","resources":{"cpu":"lots"}"#));
     operator.create("b3", &labels("b3"), &spec("b3", r#","tolerations":[{"key":7}]"#));
     operator.create("b4", &labels("b4"), &spec("b4", r#","nodeSelector":{"bad key!":"x"}"#));
+    operator.create("b5", &labels("b5"), &spec("b5", r#","gpu":{"gpuType":"nvidia"}"#));
+    operator.create("b6", &labels("b6"), &spec("b6", r#","image":{"tag":"x"}"#));
     // Beside the malformed ones, a sound one is made.
     operator.create("c1", &labels("c1"), &spec("c1", ""));
     for (id, reason) in [
@@ -167,11 +183,14 @@ fn what_cannot_be_made_says_why() {
         ("b2", "spec.resources.cpu is \"lots\""),
         ("b3", "spec.tolerations cannot be read"),
         ("b4", "cannot apply StatefulSet qdrant-b4"),
+        ("b5", "spec.gpu is not done"),
+        ("b6", "spec.image.tag is not done"),
     ] {
         operator.wait(id, "FailedToCreate");
         let said = operator.status(id, "reason");
         assert!(said.contains(reason), "{said:?} should contain {reason:?}");
     }
+    assert_eq!(operator.events("b5"), "FailedToCreate");
     operator.wait("c1", "Healthy");
     // A correction is picked up.
     operator.patch("b2", r#"{"spec":{"resources":{"cpu":"50m"}}}"#);

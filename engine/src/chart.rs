@@ -31,6 +31,8 @@ pub struct Chart {
     pub(crate) templates: Vec<File>,
     /// Numbers are floats, as Go's JSON decoder leaves them.
     pub(crate) values: Map<String, Value>,
+    /// A chart without values.yaml is recorded without values, not with empty ones.
+    pub(crate) has_values_file: bool,
     pub(crate) schema: Option<File>,
     /// Everything else: README, LICENSE, crds/, what `.Files` offers.
     pub(crate) files: Vec<File>,

@@ -4,7 +4,7 @@
 mod compare;
 
 use std::{
-    collections::{BTreeMap, hash_map::DefaultHasher},
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
     hash::{Hash as _, Hasher as _},
     sync::Arc,
     time::Duration,
@@ -15,7 +15,10 @@ use kube::{
     Api, Client, Resource as _, ResourceExt,
     api::{ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, Preconditions},
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep},
+};
 
 use self::compare::Difference;
 use super::{
@@ -28,6 +31,10 @@ use crate::{api::cluster::QdrantCluster, cluster::events::Events, model::desired
 /// What could not be applied is tried again after this time, doubled each time.
 const RETRY: Duration = Duration::from_secs(2);
 const MAX_RETRY: Duration = Duration::from_secs(60);
+/// What the cluster does not keep as it was applied is applied again after this time.
+const REAPPLY: Duration = Duration::from_secs(5 * 60);
+/// The watch has this long to show what was applied; then it is applied again.
+const BEHIND: Duration = Duration::from_secs(30);
 
 /// Objects that could not be brought about, by title, and why.
 pub type Failures = BTreeMap<String, String>;
@@ -40,6 +47,11 @@ enum Error {
         #[source]
         source: kube::Error,
     },
+    #[error(
+        "the cluster does not keep {path} of {title}: an admission webhook or policy changes it, or the definition of this kind does not know it; it is tried again every {} minutes",
+        REAPPLY.as_secs() / 60
+    )]
+    NotKept { title: String, path: String },
     #[error("cannot delete {title}")]
     Delete {
         title: String,
@@ -65,8 +77,18 @@ struct Applied {
     hash: u64,
     /// The resource version that the watch showed before; until it shows another one, it is behind.
     behind: Option<String>,
+    state: Progress,
+}
+
+/// How far the last apply came.
+#[derive(Clone, Debug, PartialEq)]
+enum Progress {
     /// The watch has shown the object as it was applied.
-    settled: bool,
+    Settled,
+    /// The API server took it as it was applied; the watch has to show that.
+    Sent { at: Instant },
+    /// The API server answered with another value at `path`.
+    NotKept { path: String, at: Instant },
 }
 
 /// What to do about one object.
@@ -78,11 +100,18 @@ enum Decision {
     Detached,
     /// The watch does not yet show what was applied last.
     Wait,
+    /// The cluster did not keep this field not long ago.
+    Hold { path: String },
     /// Apply it; `edited` if it was right before, so that somebody must have changed it.
     Apply { difference: Difference, edited: bool },
 }
 
-fn decide(wanted: &Wanted, live: Option<&DynamicObject>, applied: Option<&Applied>) -> Decision {
+fn decide(
+    wanted: &Wanted,
+    live: Option<&DynamicObject>,
+    applied: Option<&Applied>,
+    now: Instant,
+) -> Decision {
     if live.is_some_and(is_detached) {
         return Decision::Detached;
     }
@@ -90,15 +119,31 @@ fn decide(wanted: &Wanted, live: Option<&DynamicObject>, applied: Option<&Applie
         return Decision::Leave;
     };
     let applied = applied.filter(|applied| applied.hash == hash(wanted));
-    match applied {
-        Some(applied)
-            if !applied.settled
-                && applied.behind == live.and_then(ResourceExt::resource_version) =>
+    match applied.map(|applied| (&applied.state, &applied.behind)) {
+        Some((Progress::Sent { at }, behind))
+            if *behind == live.and_then(ResourceExt::resource_version)
+                && now.duration_since(*at) < BEHIND =>
         {
             Decision::Wait
         }
-        applied => Decision::Apply { difference, edited: applied.is_some_and(|a| a.settled) },
+        // Another difference is somebody's edit, and is put back at once.
+        Some((Progress::NotKept { path, at }, behind))
+            if difference.path().map_or(behind.is_none(), |differs| differs == path)
+                && now.duration_since(*at) < REAPPLY =>
+        {
+            Decision::Hold { path: path.clone() }
+        }
+        Some((Progress::Settled, _)) => Decision::Apply { difference, edited: true },
+        _ => Decision::Apply { difference, edited: false },
     }
+}
+
+/// What the objects came to in one pass.
+#[derive(Default)]
+struct Outcome {
+    failures: Failures,
+    /// The watch has to show something.
+    waiting: bool,
 }
 
 impl Enforcer {
@@ -111,9 +156,9 @@ impl Enforcer {
         loop {
             let desired = self.desired.borrow_and_update().clone();
             changes.mark_unchanged();
-            let failures = match &desired {
+            let Outcome { failures, waiting } = match &desired {
                 Some(desired) => self.pass(desired, &mut applied).await,
-                None => Failures::new(),
+                None => Outcome::default(),
             };
             let failed = !failures.is_empty();
             self.failures.send_if_modified(|last| {
@@ -126,14 +171,16 @@ impl Enforcer {
                 // The senders live as long as this task's siblings; when they go, this task is dropped.
                 Ok(()) = self.desired.changed() => {}
                 Ok(()) = changes.changed() => {}
-                () = sleep(retry), if failed => {}
+                () = sleep(if failed { retry } else { BEHIND }), if failed || waiting => {}
                 else => return,
             }
         }
     }
 
-    async fn pass(&self, desired: &Desired, applied: &mut BTreeMap<String, Applied>) -> Failures {
+    async fn pass(&self, desired: &Desired, applied: &mut BTreeMap<String, Applied>) -> Outcome {
         let Plan { apply, delete_clusters } = pins::plan(desired, &self.namespace);
+        let titles: BTreeSet<String> = apply.iter().map(Wanted::title).collect();
+        applied.retain(|title, _| titles.contains(title));
         let mut failures = Failures::new();
         for wanted in &apply {
             if let Err(error) = self.bring_about(wanted, desired.generation, applied).await {
@@ -145,7 +192,8 @@ impl Enforcer {
                 self.failed(&mut failures, format!("QdrantCluster {name}"), &error);
             }
         }
-        failures
+        let waiting = applied.values().any(|a| matches!(a.state, Progress::Sent { .. }));
+        Outcome { failures, waiting }
     }
 
     fn failed(&self, failures: &mut Failures, title: String, error: &Error) {
@@ -165,17 +213,28 @@ impl Enforcer {
         let title = wanted.title();
         let live = self.world.get(wanted);
         let live = live.as_deref();
-        match decide(wanted, live, applied.get(&title)) {
-            Decision::Detached | Decision::Wait => {}
+        match decide(wanted, live, applied.get(&title), Instant::now()) {
+            Decision::Wait => {}
+            Decision::Detached => {
+                applied.remove(&title);
+            }
+            Decision::Hold { path } => return Err(Error::NotKept { title, path }),
             Decision::Leave => {
-                let settled = Applied { hash: hash(wanted), behind: None, settled: true };
-                applied.insert(title, settled);
+                let state = Progress::Settled;
+                applied.insert(title, Applied { hash: hash(wanted), behind: None, state });
             }
             Decision::Apply { difference, edited } => {
                 let behind = live.and_then(ResourceExt::resource_version);
                 let result = self.apply(wanted).await?;
-                let hash = hash(wanted);
-                applied.insert(title.clone(), Applied { hash, behind, settled: false });
+                let state = progress(wanted, &result, Instant::now());
+                let not_kept = match &state {
+                    Progress::NotKept { path, .. } => Some(path.clone()),
+                    _ => None,
+                };
+                applied.insert(title.clone(), Applied { hash: hash(wanted), behind, state });
+                if let Some(path) = not_kept {
+                    return Err(Error::NotKept { title, path });
+                }
                 let what = describe(&difference);
                 tracing::info!(generation, edited, "applied {title}: {what}");
                 if edited && wanted.resource.kind != "Secret" {
@@ -245,6 +304,16 @@ impl Enforcer {
     }
 }
 
+/// What an apply came to, by the API server's answer.
+fn progress(wanted: &Wanted, answer: &DynamicObject, at: Instant) -> Progress {
+    match compare::difference(&wanted.object, Some(answer), FIELD_MANAGER) {
+        None => Progress::Sent { at },
+        Some(difference) => {
+            Progress::NotKept { path: difference.path().unwrap_or_default().to_owned(), at }
+        }
+    }
+}
+
 /// A difference in words.
 fn describe(difference: &Difference) -> String {
     match difference {
@@ -252,6 +321,7 @@ fn describe(difference: &Difference) -> String {
         Difference::Field { path, live, wanted } => {
             format!("{path} was {live} and must be {wanted}")
         }
+        Difference::Hidden { path } => format!("{path} had another value"),
         Difference::Dropped { path } => format!("{path} is no longer set"),
     }
 }
@@ -284,24 +354,40 @@ mod tests {
         live
     }
 
-    fn applied(wanted: &Wanted, behind: Option<&str>, settled: bool) -> Applied {
-        Applied { hash: hash(wanted), behind: behind.map(str::to_owned), settled }
+    fn sent(wanted: &Wanted, behind: Option<&str>, at: Instant) -> Applied {
+        let state = Progress::Sent { at };
+        Applied { hash: hash(wanted), behind: behind.map(str::to_owned), state }
+    }
+
+    fn settled(wanted: &Wanted) -> Applied {
+        Applied { hash: hash(wanted), behind: None, state: Progress::Settled }
+    }
+
+    fn now_decide(
+        wanted: &Wanted,
+        live: Option<&DynamicObject>,
+        applied: Option<&Applied>,
+    ) -> Decision {
+        decide(wanted, live, applied, Instant::now())
     }
 
     #[test]
     fn an_object_that_is_right_is_left() {
         let wanted = wanted();
-        assert_eq!(decide(&wanted, Some(&live(&wanted, "1")), None), Decision::Leave);
+        assert_eq!(now_decide(&wanted, Some(&live(&wanted, "1")), None), Decision::Leave);
     }
 
     #[test]
     fn a_missing_object_is_made_once() {
         let wanted = wanted();
         let expected = Decision::Apply { difference: Difference::Absent, edited: false };
-        assert_eq!(decide(&wanted, None, None), expected);
-        assert_eq!(decide(&wanted, None, Some(&applied(&wanted, None, false))), Decision::Wait);
+        assert_eq!(now_decide(&wanted, None, None), expected);
+        assert_eq!(
+            now_decide(&wanted, None, Some(&sent(&wanted, None, Instant::now()))),
+            Decision::Wait
+        );
         let again = Decision::Apply { difference: Difference::Absent, edited: true };
-        assert_eq!(decide(&wanted, None, Some(&applied(&wanted, None, true))), again);
+        assert_eq!(now_decide(&wanted, None, Some(&settled(&wanted))), again);
     }
 
     #[test]
@@ -309,12 +395,54 @@ mod tests {
         let wanted = wanted();
         let mut edited = live(&wanted, "7");
         edited.data["spec"]["chart"]["spec"]["version"] = json!("0.0.1");
-        let waiting = applied(&wanted, Some("7"), false);
-        assert_eq!(decide(&wanted, Some(&edited), Some(&waiting)), Decision::Wait);
-        let settled = applied(&wanted, None, true);
-        let decision = decide(&wanted, Some(&edited), Some(&settled));
+        let waiting = sent(&wanted, Some("7"), Instant::now());
+        assert_eq!(now_decide(&wanted, Some(&edited), Some(&waiting)), Decision::Wait);
+        let settled = settled(&wanted);
+        let decision = now_decide(&wanted, Some(&edited), Some(&settled));
         let Decision::Apply { difference, edited: true } = decision else { panic!("{decision:?}") };
         assert_eq!(describe(&difference), "spec.chart.spec.version was 0.0.1 and must be 1.2.3");
+    }
+
+    #[test]
+    fn a_watch_that_stays_behind_is_not_waited_for_forever() {
+        let wanted = wanted();
+        let mut old = live(&wanted, "7");
+        old.data["spec"]["chart"]["spec"]["version"] = json!("0.0.1");
+        let at = Instant::now();
+        let applied = sent(&wanted, Some("7"), at);
+        let just_before = at + BEHIND - Duration::from_millis(1);
+        assert_eq!(decide(&wanted, Some(&old), Some(&applied), just_before), Decision::Wait);
+        let decision = decide(&wanted, Some(&old), Some(&applied), at + BEHIND);
+        assert!(matches!(decision, Decision::Apply { edited: false, .. }), "{decision:?}");
+    }
+
+    #[test]
+    fn what_the_cluster_does_not_keep_is_held_and_tried_again_slowly() {
+        let wanted = wanted();
+        let at = Instant::now();
+        assert_eq!(progress(&wanted, &live(&wanted, "8"), at), Progress::Sent { at });
+        let mut answer = live(&wanted, "8");
+        answer.data["spec"]["chart"]["spec"]["version"] = json!("0.0.1");
+        let path = "spec.chart.spec.version".to_owned();
+        let state = progress(&wanted, &answer, at);
+        assert_eq!(state, Progress::NotKept { path: path.clone(), at });
+        // Whether the watch is behind does not matter, nor what the value is now.
+        for behind in ["7", "8"] {
+            let behind = Some(behind.to_owned());
+            let applied = Applied { hash: hash(&wanted), behind, state: state.clone() };
+            let decide = |live, now| decide(&wanted, Some(live), Some(&applied), now);
+            let just_before = at + REAPPLY - Duration::from_millis(1);
+            assert_eq!(decide(&answer, just_before), Decision::Hold { path: path.clone() });
+            let decision = decide(&answer, at + REAPPLY);
+            assert!(matches!(decision, Decision::Apply { edited: false, .. }), "{decision:?}");
+            // Another field is another matter, and the cluster may have been repaired.
+            let mut edited = live(&wanted, "9");
+            edited.data["spec"]["chart"]["spec"]["chart"] = json!("another");
+            assert!(matches!(decide(&edited, just_before), Decision::Apply { .. }));
+            assert_eq!(decide(&live(&wanted, "9"), just_before), Decision::Leave);
+        }
+        let error = chain(&Error::NotKept { title: wanted.title(), path });
+        assert!(error.contains("spec.chart.spec.version of HelmRelease"), "{error}");
     }
 
     #[test]
@@ -322,8 +450,8 @@ mod tests {
         let wanted = wanted();
         let mut older = wanted.clone();
         older.object.data["spec"]["chart"]["spec"]["version"] = json!("0.0.1");
-        let settled = applied(&older, None, true);
-        let decision = decide(&wanted, Some(&live(&older, "1")), Some(&settled));
+        let settled = settled(&older);
+        let decision = now_decide(&wanted, Some(&live(&older, "1")), Some(&settled));
         assert!(matches!(decision, Decision::Apply { edited: false, .. }), "{decision:?}");
     }
 
@@ -333,8 +461,8 @@ mod tests {
         let mut live = live(&wanted, "1");
         live.data["spec"]["chart"]["spec"]["version"] = json!("0.0.1");
         live.annotations_mut().insert(PIN_ANNOTATION.into(), "attached".into());
-        assert_ne!(decide(&wanted, Some(&live), None), Decision::Detached);
+        assert_ne!(now_decide(&wanted, Some(&live), None), Decision::Detached);
         live.annotations_mut().insert(PIN_ANNOTATION.into(), DETACHED.into());
-        assert_eq!(decide(&wanted, Some(&live), None), Decision::Detached);
+        assert_eq!(now_decide(&wanted, Some(&live), None), Decision::Detached);
     }
 }

@@ -92,7 +92,7 @@ pub enum Error {
 /// Runs until a signal. After a signal it takes less than five seconds.
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let config = Config::load(&settings.config)?;
-    logs::set_level(&config.log_level)?;
+    logs::configure(&config.log_level)?;
     for key in &config.unknown {
         tracing::warn!("this version does not know {key} in its configuration");
     }

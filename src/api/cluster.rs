@@ -65,7 +65,7 @@ pub struct QdrantClusterSpec {
     /// Whether a cluster manager looks after this database; the operator's setting if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster_manager: Option<bool>,
-    /// Remove everything but the volumes.
+    /// Run no nodes; everything else stays.
     #[schemars(extend("default" = false))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,

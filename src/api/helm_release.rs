@@ -201,9 +201,17 @@ impl HelmRelease {
         self.spec.storage_namespace.clone().unwrap_or_else(|| self.own_namespace())
     }
 
-    /// The HelmChart that `spec.chart` becomes: `<namespace>-<name>`.
+    /// The HelmChart that `spec.chart` becomes: `<namespace>-<name>`, shortened to the 253 bytes that a name
+    /// may have, with a part of its hash at the end.
     pub fn helm_chart_name(&self) -> String {
-        format!("{}-{}", self.own_namespace(), self.name_any())
+        use sha2::Digest as _;
+        let name = format!("{}-{}", self.own_namespace(), self.name_any());
+        if name.len() <= 253 {
+            return name;
+        }
+        let hash = hex::encode(sha2::Sha256::digest(&name));
+        let kept: String = name.chars().take(240).collect();
+        format!("{}-{}", kept.trim_end_matches(['-', '.']), &hash[..12])
     }
 
     /// The namespace of that HelmChart: the source's, which is this object's unless said.

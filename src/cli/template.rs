@@ -12,10 +12,12 @@ use crate::cli::chart_source;
 use crate::cli::values::ValueArgs;
 use crate::model::release::ReleaseName;
 
+mod ignored;
 mod output;
 
 /// The flags of `helm template` that mean something without a cluster.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = ignored::help())]
 pub struct Args {
     /// [NAME] CHART: the release's name and the chart's folder or .tgz
     #[arg(required = true, num_args = 1..=2, value_names = ["NAME", "CHART"])]
@@ -58,6 +60,8 @@ pub struct Args {
     /// Do not hold the values against the chart's schemas
     #[arg(long)]
     skip_schema_validation: bool,
+    #[command(flatten)]
+    _ignored: ignored::Ignored,
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {

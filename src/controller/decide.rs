@@ -22,11 +22,18 @@ pub struct Situation {
     pub upgrade: Remediation,
     pub install_failures: u64,
     pub upgrade_failures: u64,
+    /// Steps of any kind that failed since what is wanted has changed; a failed way back is one.
+    pub failures: u64,
     pub last_action: Option<AttemptedAction>,
     /// The revision to go back to: the last good one of the history that is still in the storage, unchanged.
     pub rollback_target: Option<u32>,
-    /// When the latest record was written.
-    pub last_written: Option<DateTime<Utc>>,
+    /// Whether the release never was deployed and its records are those of this object: what a failed
+    /// install left may then be removed.
+    pub removable: bool,
+    /// Why the chart may not be replaced: it has another name now, and nothing says that this is meant.
+    pub renamed: Option<String>,
+    /// When the last attempt ended: the latest record was written, or what a failed install left was removed.
+    pub last_attempt: Option<DateTime<Utc>>,
     /// How long a pending revision of someone else is left alone.
     pub patience: Duration,
     pub now: DateTime<Utc>,
@@ -46,9 +53,11 @@ pub enum Decision {
     Unlock {
         why: &'static str,
     },
-    /// Takes the latest revision into the history as it is.
+    /// Takes the latest revision into the history as it is. `counts`: if it failed, that is a failure of what
+    /// is wanted now.
     Note {
         adopted: bool,
+        counts: bool,
     },
     Rollback {
         to: u32,
@@ -86,8 +95,8 @@ pub fn decide(state: &State, situation: &Situation) -> Decision {
             Unlock { why: "it was interrupted, and something else is wanted since" }
         }
         State::Locked { since } => situation.locked(*since),
-        State::Unnoted => Decision::Note { adopted: false },
-        State::Adoptable => Decision::Note { adopted: true },
+        State::Unnoted { wanted } => Decision::Note { adopted: false, counts: *wanted },
+        State::Adoptable => Decision::Note { adopted: true, counts: false },
         State::Unmanaged { why } => {
             situation.upgrade(format!("the release was changed by someone else: {why}"))
         }
@@ -110,6 +119,9 @@ fn exhausted(action: &str, failures: u64) -> Decision {
 
 impl Situation {
     fn upgrade(&self, why: String) -> Decision {
+        if let Some(message) = &self.renamed {
+            return Stall { reason: reason::UNSUPPORTED, message: message.clone() };
+        }
         if self.upgrade.exhausted(self.upgrade_failures) {
             return exhausted("upgrade", self.upgrade_failures);
         }
@@ -117,7 +129,7 @@ impl Situation {
     }
 
     fn unless_too_soon(&self, failures: u64, decision: Decision) -> Decision {
-        let Some(last) = self.last_written.filter(|_| failures > 0) else { return decision };
+        let Some(last) = self.last_attempt.filter(|_| failures > 0) else { return decision };
         let until = last + pause(failures);
         if until <= self.now {
             return decision;
@@ -146,9 +158,14 @@ impl Situation {
         if remediation.exhausted(failures) && !remediation.remediate_last_failure {
             return exhausted(action, failures);
         }
+        let asked_for = action == "upgrade";
         let decision = match (remediation.strategy, self.rollback_target) {
-            (RemediationStrategy::Uninstall, _) => Remove,
-            (RemediationStrategy::Rollback, Some(to)) => Rollback { to },
+            (RemediationStrategy::Uninstall, _) if self.removable || asked_for => Remove,
+            // What once worked is never removed because of an install that failed.
+            (RemediationStrategy::Uninstall, None) => {
+                return self.upgrade("the last revision failed".to_owned());
+            }
+            (_, Some(to)) => Rollback { to },
             (RemediationStrategy::Rollback, None) => {
                 let message =
                     "Failed to perform remediation: there is no earlier revision to go back to";
@@ -159,7 +176,10 @@ impl Situation {
             }
         };
         // The way back is taken at once; when it failed as well, after a pause.
-        if was_remediation { self.unless_too_soon(failures + 1, decision) } else { decision }
+        if !was_remediation {
+            return decision;
+        }
+        self.unless_too_soon(self.failures.max(failures + 1), decision)
     }
 }
 
@@ -187,9 +207,12 @@ mod tests {
             upgrade: remediation(0, false, RemediationStrategy::Rollback),
             install_failures: 0,
             upgrade_failures: 0,
+            failures: 0,
             last_action: None,
             rollback_target: Some(1),
-            last_written: Some(now() - Duration::from_secs(3600)),
+            removable: false,
+            renamed: None,
+            last_attempt: Some(now() - Duration::from_secs(3600)),
             patience: Duration::from_secs(300),
             now: now(),
         }
@@ -209,8 +232,9 @@ mod tests {
             (State::Absent { next: 3 }, Install { revision: 3 }),
             (State::Uninstalling, Decision::FinishUninstall),
             (State::Interrupted { wanted: true }, Resume),
-            (State::Unnoted, Decision::Note { adopted: false }),
-            (State::Adoptable, Decision::Note { adopted: true }),
+            (State::Unnoted { wanted: true }, Decision::Note { adopted: false, counts: true }),
+            (State::Unnoted { wanted: false }, Decision::Note { adopted: false, counts: false }),
+            (State::Adoptable, Decision::Note { adopted: true, counts: false }),
             (State::OutOfSync { why: why() }, Upgrade { why: why() }),
             (
                 State::Unmanaged { why: why() },
@@ -237,11 +261,11 @@ mod tests {
     #[test]
     fn a_failed_upgrade_is_rolled_back_and_tried_again() {
         let upgrade = remediation(1, true, RemediationStrategy::Rollback);
-        let failed = |upgrade_failures, last_written| Situation {
+        let failed = |upgrade_failures, last_attempt| Situation {
             upgrade,
             upgrade_failures,
             last_action: Some(Attempted::Upgrade),
-            last_written: Some(last_written),
+            last_attempt: Some(last_attempt),
             ..situation()
         };
         let long_ago = now() - Duration::from_secs(3600);
@@ -262,7 +286,7 @@ mod tests {
             upgrade: remediation(0, true, RemediationStrategy::Rollback),
             upgrade_failures: 1,
             last_action: Some(Attempted::Upgrade),
-            last_written: Some(now()),
+            last_attempt: Some(now()),
             ..situation()
         };
         let decision = decide(&State::Failed { remediation: true }, &failed);
@@ -275,6 +299,8 @@ mod tests {
             install: remediation(0, remediate_last, RemediationStrategy::Uninstall),
             install_failures: 1,
             last_action: Some(Attempted::Install),
+            removable: true,
+            rollback_target: None,
             ..situation()
         };
         let state = State::Failed { remediation: false };
@@ -282,6 +308,64 @@ mod tests {
         assert_eq!(stalled(&decide(&state, &failed(false))), Some(reason::RETRIES_EXCEEDED));
         let absent = State::Absent { next: 1 };
         assert_eq!(stalled(&decide(&absent, &failed(true))), Some(reason::RETRIES_EXCEEDED));
+    }
+
+    #[test]
+    fn what_once_worked_is_never_removed_because_of_an_old_counter() {
+        let failed = |rollback_target| Situation {
+            install: remediation(3, true, RemediationStrategy::Uninstall),
+            install_failures: 1,
+            last_action: Some(Attempted::Install),
+            rollback_target,
+            ..situation()
+        };
+        let state = State::Failed { remediation: false };
+        assert_eq!(decide(&state, &failed(Some(4))), Rollback { to: 4 });
+        assert!(matches!(decide(&state, &failed(None)), Upgrade { .. }));
+    }
+
+    #[test]
+    fn the_way_back_is_tried_ever_more_seldom() {
+        let until = |failures| {
+            let failed = Situation {
+                upgrade: remediation(0, true, RemediationStrategy::Rollback),
+                upgrade_failures: 1,
+                failures,
+                last_action: Some(Attempted::Upgrade),
+                last_attempt: Some(now()),
+                ..situation()
+            };
+            match decide(&State::Failed { remediation: true }, &failed) {
+                Wait { until, .. } => (until - now()).num_seconds(),
+                other => panic!("{other:?}"),
+            }
+        };
+        assert_eq!([1, 2, 4, 20].map(until), [10, 10, 40, 300]);
+    }
+
+    #[test]
+    fn an_install_is_tried_again_after_a_pause() {
+        let removed = |ago| Situation {
+            install: remediation(3, false, RemediationStrategy::Uninstall),
+            install_failures: 2,
+            last_attempt: Some(now() - Duration::from_secs(ago)),
+            ..situation()
+        };
+        let absent = State::Absent { next: 1 };
+        assert!(matches!(decide(&absent, &removed(9)), Wait { .. }));
+        assert_eq!(decide(&absent, &removed(10)), Install { revision: 1 });
+    }
+
+    #[test]
+    fn a_chart_of_another_name_needs_a_word() {
+        let renamed = Situation { renamed: Some("a, not b".into()), ..situation() };
+        for state in [
+            State::OutOfSync { why: "x".into() },
+            State::Unmanaged { why: "x".into() },
+            State::Failed { remediation: false },
+        ] {
+            assert_eq!(stalled(&decide(&state, &renamed)), Some(reason::UNSUPPORTED), "{state:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::api::{ORIGIN_NAME, ORIGIN_NAMESPACE};
 use crate::cluster::error::retried;
 use crate::model::condition::READY;
 
+/// The longest value of a label (Kubernetes' `LabelValueMaxLength`), in bytes.
+const MAX_LABEL: usize = 63;
 const PULLED: &str = "ChartPullSucceeded";
 
 /// Makes the object say which chart was pulled, or why none was. Writes nothing if it says so already.
@@ -56,7 +58,11 @@ fn object(release: &HelmRelease, template: &HelmChartTemplate, name: &str) -> Va
     let spec = &template.spec;
     let metadata = template.metadata.clone().unwrap_or_default();
     let mut labels = metadata.labels;
-    labels.insert(ORIGIN_NAME.into(), release.name_any());
+    // A name that is too long for a label is told by the owner reference alone.
+    let origin = release.name_any();
+    if origin.len() <= MAX_LABEL {
+        labels.insert(ORIGIN_NAME.into(), origin);
+    }
     labels.insert(ORIGIN_NAMESPACE.into(), release.own_namespace());
     let interval = spec.interval.clone().unwrap_or_else(|| release.spec.interval.clone());
     let owner = release.owner_ref(&());

@@ -24,6 +24,15 @@ impl Observation {
         self.latest.as_ref().map_or(0, |l| l.record.version)
     }
 
+    /// Whether any revision before the latest one was deployed since the last uninstallation.
+    pub fn once_worked(&self) -> bool {
+        let latest = self.version();
+        let older = self.revisions.iter().rev().filter(|r| r.version < latest);
+        older
+            .take_while(|r| r.status != Status::Uninstalled)
+            .any(|r| matches!(r.status, Status::Deployed | Status::Superseded))
+    }
+
     pub fn summary(&self) -> Option<&Summary> {
         self.revisions.last()
     }
@@ -46,7 +55,23 @@ pub async fn rollback_target(
             Err(error) => return Err(error),
         }
     }
-    Ok(None)
+    // The history does not know: what the storage says has to do.
+    let older = |r: &&Summary| r.version < latest;
+    let target = observation
+        .revisions
+        .iter()
+        .rev()
+        .filter(older)
+        .take_while(|r| r.status != Status::Uninstalled)
+        .find(|r| matches!(r.status, Status::Deployed | Status::Superseded));
+    match target {
+        None => Ok(None),
+        Some(target) => match storage.get(target.version).await {
+            Ok(stored) => Ok(Some(stored)),
+            Err(Error::Missing { .. } | Error::Malformed { .. }) => Ok(None),
+            Err(error) => Err(error),
+        },
+    }
 }
 
 fn good(status: &str) -> bool {

@@ -2,25 +2,35 @@
 
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use chrono::Utc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::controller::Action;
+use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
+use super::memory::{Memory, Rest};
+use super::redactor::Redactor;
 use super::session::Session;
-use super::{Settings, decide, preempt, report::Report, source, unsupported, values};
+use super::{Settings, preempt, report::Report, source, status, unsupported, values};
 use crate::api::helm_release::HelmRelease;
+use crate::api::reference::ValuesKind;
 use crate::api::{FINALIZER, annotation};
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster, error};
 use crate::model::condition::reason;
 use crate::release;
+
+/// How often the finalizer is tried to be set while others write the object.
+const FINALIZER_TRIES: usize = 5;
+
+type Lock = tokio::sync::Mutex<()>;
 
 /// What all reconciliations share.
 pub struct Context {
@@ -29,10 +39,22 @@ pub struct Context {
     pub(super) identity: String,
     pub(super) sources: source::Sources,
     pub(super) newest: preempt::Newest,
+    /// The live HelmReleases of the namespace.
+    pub(super) releases: Store<HelmRelease>,
+    pub(super) memory: Memory,
+    /// Bounds the memory and processor time that rendering takes at one time.
+    pub(super) renderings: Semaphore,
     pub(super) shutdown: CancellationToken,
     events: Events,
-    /// Attempts in a row that did not get as far as a release record, by name.
-    errors: Mutex<HashMap<String, u64>>,
+    /// One for each Helm release that is being worked on.
+    locks: Mutex<HashMap<String, Weak<Lock>>>,
+}
+
+/// What a [`Context`] watches.
+pub struct Watched {
+    pub newest: preempt::Newest,
+    pub releases: Store<HelmRelease>,
+    pub memory: Memory,
 }
 
 impl Context {
@@ -40,33 +62,55 @@ impl Context {
         client: Client,
         settings: Settings,
         cache: pinnace_registry::Cache,
-        newest: preempt::Newest,
+        watched: Watched,
         shutdown: CancellationToken,
     ) -> Self {
         Self {
             cluster: Cluster::new(client.clone()),
             sources: source::Sources::new(client.clone(), cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
+            renderings: Semaphore::new(settings.concurrency.max(1)),
             identity: settings.identity,
-            errors: Mutex::default(),
+            locks: Mutex::default(),
             client,
-            newest,
+            newest: watched.newest,
+            releases: watched.releases,
+            memory: watched.memory,
             shutdown,
         }
     }
 
-    /// The pause before the next attempt: it doubles with each error in a row, with up to half of it left to
-    /// chance. Never shorter than what a server asked for.
-    pub(super) fn pause(&self, name: &str, asked: Option<Duration>) -> Duration {
-        let mut errors = self.errors.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = errors.entry(name.to_owned()).or_insert(0);
-        *count += 1;
-        let pause = decide::pause(*count).mul_f64(0.5 + rand::random::<f64>() / 2.0);
-        pause.max(asked.unwrap_or_default())
+    /// Of two objects that name the same Helm release, one at a time is at work.
+    fn lock(&self, release: &str) -> Arc<Lock> {
+        let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lock) = locks.get(release).and_then(Weak::upgrade) {
+            return lock;
+        }
+        locks.retain(|_, lock| lock.strong_count() > 0);
+        let lock = Arc::new(Lock::default());
+        locks.insert(release.to_owned(), Arc::downgrade(&lock));
+        lock
     }
 
-    pub(super) fn no_error(&self, name: &str) {
-        self.errors.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+    fn report(&self, release: &HelmRelease) -> Report {
+        Report::new(self.client.clone(), self.events.clone(), self.memory.clone(), release)
+    }
+
+    /// The object as it is now, if the copy at hand is known to be older. None: it is gone.
+    async fn fresh(
+        &self,
+        release: Arc<HelmRelease>,
+    ) -> Result<Option<Arc<HelmRelease>>, kube::Error> {
+        let uid = release.uid().unwrap_or_default();
+        let newer = release.metadata.deletion_timestamp.is_none()
+            && self.newest.outdated(&uid, release.metadata.generation.unwrap_or(0));
+        if !newer && !self.memory.is_stale(&release) {
+            return Ok(Some(release));
+        }
+        let api: Api<HelmRelease> = Api::namespaced(self.client.clone(), &release.own_namespace());
+        let name = release.name_any();
+        let found = error::retried(|| api.get_opt(&name)).await?;
+        Ok(found.filter(|found| found.uid() == release.uid()).map(Arc::new))
     }
 }
 
@@ -79,6 +123,27 @@ pub enum Error {
     Release(#[from] release::Error),
     #[error(transparent)]
     Cluster(#[from] cluster::Error),
+}
+
+impl Error {
+    /// The reason of the Ready condition.
+    fn reason(&self) -> &'static str {
+        match self {
+            Self::Release(_) => reason::STATE_ERROR,
+            Self::Api(_) | Self::Cluster(_) => reason::RECONCILE_ERROR,
+        }
+    }
+
+    /// Whether two writers met, which the next look settles: nobody needs to be told.
+    fn passes(&self) -> bool {
+        match self {
+            Self::Release(error) => {
+                matches!(error, release::Error::Conflict { .. } | release::Error::Missing { .. })
+            }
+            Self::Api(error) => error::is_code(error, 409),
+            Self::Cluster(_) => false,
+        }
+    }
 }
 
 /// Reconciles one object. It may be dropped at any await: whoever comes next resumes.
@@ -94,146 +159,275 @@ async fn reconcile_or_stop(
     release: Arc<HelmRelease>,
     context: Arc<Context>,
 ) -> Result<Action, Infallible> {
-    let name = release.name_any();
-    let reconciled = tokio::select! {
-        result = reconcile(&release, &context).boxed() => result,
-        () = context.shutdown.cancelled() => return Ok(Action::await_change()),
-    };
-    Ok(reconciled.unwrap_or_else(|error| {
-        let pause = context.pause(&name, None);
-        tracing::warn!(release = name, %error, "will be tried again in {}s", pause.as_secs());
-        Action::requeue(pause)
-    }))
+    let uid = release.uid().unwrap_or_default();
+    let print = context.memory.fingerprint(&release);
+    if let Some(rest) = context.memory.resting(&uid, &print) {
+        return Ok(rest.into());
+    }
+    tokio::select! {
+        rest = attempt(release, &context).boxed() => Ok(rest.into()),
+        () = context.shutdown.cancelled() => Ok(Action::await_change()),
+    }
 }
 
-async fn reconcile(release: &HelmRelease, context: &Context) -> Result<Action, Error> {
-    let mut report = Report::new(context.client.clone(), context.events.clone(), release);
+/// One attempt, and when the next one is due.
+async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
+    let (uid, name) = (release.uid().unwrap_or_default(), release.name_any());
+    let release = match context.fresh(release).await {
+        Ok(Some(release)) => release,
+        Ok(None) => {
+            context.memory.forget(&uid);
+            return Rest::UNTIL_CHANGE;
+        }
+        Err(error) => {
+            let pause = context.memory.pause(&uid, None);
+            let error = error::explain(&error);
+            tracing::warn!(release = name, error, "cannot be read: again in {}s", pause.as_secs());
+            return Rest::of(pause);
+        }
+    };
+    // Taken before anything is read, so that whatever changes from now on is looked at.
+    let print = context.memory.fingerprint(&release);
+    let mut redactor = Redactor::default();
+    let rest = match reconcile(&release, context, &mut redactor).boxed().await {
+        Ok(rest) => rest,
+        Err(error) => {
+            let pause = context.memory.pause(&uid, None);
+            let next = status::time_of_day(Utc::now() + pause);
+            let message = redactor.redact(&format!("{error}; next attempt at {next}"));
+            tracing::warn!(release = name, message, "not reconciled");
+            if !error.passes() {
+                tell(context, &release, error.reason(), &message).await;
+            }
+            Rest::of(pause)
+        }
+    };
+    if release.metadata.deletion_timestamp.is_some() && rest == Rest::UNTIL_CHANGE {
+        context.memory.forget(&uid);
+    } else {
+        context.memory.rest(&uid, print, rest);
+    }
+    rest
+}
+
+/// Says in the status why an attempt ended early, as far as the cluster can be reached.
+async fn tell(context: &Context, release: &HelmRelease, reason: &str, message: &str) {
+    let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
+    // The attempt may have written the status itself: only what is there now may be added to.
+    let told = async {
+        let Some(release) = api.get_opt(&release.name_any()).await? else { return Ok(()) };
+        let mut report = context.report(&release);
+        report.draft().not_ready(reason, message);
+        report.save().await
+    };
+    if let Err(error) = told.await {
+        tracing::warn!(release = release.name_any(), error = error::explain(&error), "not told");
+    }
+}
+
+async fn reconcile(
+    release: &HelmRelease,
+    context: &Context,
+    redactor: &mut Redactor,
+) -> Result<Rest, Error> {
+    let mut report = context.report(release);
+    if release.metadata.deletion_timestamp.is_some() {
+        return match has_finalizer(release) {
+            true => finalize(release, context, report, redactor).await,
+            false => Ok(Rest::UNTIL_CHANGE),
+        };
+    }
     let release_name = match release.release_name() {
         Ok(name) => name,
         Err(invalid) => return refuse(&mut report, &format!("spec.releaseName: {invalid}")).await,
     };
-    let finalized = release.finalizers().iter().any(|f| f == FINALIZER);
-    if release.metadata.deletion_timestamp.is_some() {
-        if !finalized {
-            return Ok(Action::await_change());
-        }
-        return finalize(Session::new(release, &release_name, context, report), release, context)
-            .boxed()
-            .await;
-    }
     if release.is_suspended() {
-        return Ok(Action::await_change());
-    }
-    if !finalized {
-        set_finalizer(&context.client, release, true).await?;
+        return Ok(Rest::UNTIL_CHANGE);
     }
     if let Some(unsupported) = unsupported::first(release) {
         return refuse(&mut report, &unsupported.to_string()).await;
     }
-    let Some(template) = &release.spec.chart else {
+    if release.spec.chart.is_none() {
         return refuse(&mut report, "spec.chart is not set: name a chart").await;
-    };
-    requests(&mut report, release);
-    report.status.storage_namespace = Some(release.storage_namespace());
+    }
+    let lock = context.lock(release_name.as_str());
+    let _alone = lock.lock().await;
+    if !has_finalizer(release) {
+        set_finalizer(context, release, true).await?;
+    }
+    let mut session = Session::new(release, release_name.as_str(), context, report);
+    let outcome = steps(&mut session, release, context).await;
+    *redactor = session.report.redactor.clone();
+    outcome
+}
+
+/// Values, chart, and what follows from them; but first what needs neither.
+async fn steps(
+    session: &mut Session<'_>,
+    release: &HelmRelease,
+    context: &Context,
+) -> Result<Rest, Error> {
+    let Some(template) = &release.spec.chart else { return Ok(Rest::UNTIL_CHANGE) };
+    session.forced = requests(&mut session.report, release);
+    session.report.status.storage_namespace = Some(release.storage_namespace());
     let chart_object = format!("{}/{}", release.helm_chart_namespace(), release.helm_chart_name());
-    report.status.helm_chart = Some(chart_object);
-    let values = match values::read(&context.client, release).boxed().await {
+    session.report.status.helm_chart = Some(chart_object);
+    let values = read_values(session, release, context).await;
+    if let Some(rest) = session.begin().boxed().await? {
+        return Ok(rest);
+    }
+    let values = match values {
         Ok(values) => values,
         Err(error) => {
             let message = format!("could not resolve values: {error}");
-            return not_ready(report, context, reason::VALUES_ERROR, &message, None).await;
+            return not_ready(session, context, release, reason::VALUES_ERROR, &message, None)
+                .await;
         }
     };
-    report.redactor = values.redactor.clone();
     let pulled = context.sources.chart(release, &template.spec).boxed().await;
     let outcome = pulled.as_ref().map_err(|e| (e.reason(), e.to_string()));
     let outcome = outcome.as_ref().map(|p| *p).map_err(|(r, m)| (*r, m.as_str()));
-    super::helm_chart::publish(&context.client, release, template, outcome).boxed().await?;
+    let published = super::helm_chart::publish(&context.client, release, template, outcome);
+    if let Err(error) = published.boxed().await {
+        // It is there for people to read; nothing depends on it.
+        let error = error::explain(&error);
+        tracing::warn!(release = release.name_any(), error, "the HelmChart was not written");
+    }
     let pulled = match pulled {
         Ok(pulled) => pulled,
         Err(error) => {
-            let asked = error.retry_after();
-            return not_ready(report, context, error.reason(), &error.to_string(), asked).await;
+            let (reason, asked) = (error.reason(), error.retry_after());
+            return not_ready(session, context, release, reason, &error.to_string(), asked).await;
         }
     };
-    Session::new(release, &release_name, context, report).run(&pulled, &values.merged).boxed().await
+    session.run(&pulled, &values.merged).boxed().await
 }
 
-/// Notes the annotations by which people ask for something.
-fn requests(report: &mut Report, release: &HelmRelease) {
+/// Reads the values, so that the session knows which texts are secret.
+async fn read_values(
+    session: &mut Session<'_>,
+    release: &HelmRelease,
+    context: &Context,
+) -> Result<values::Values, values::Error> {
+    let values = values::read(&context.client, release).boxed().await;
+    match &values {
+        Ok(values) => session.report.redactor = values.redactor.clone(),
+        Err(_) => {
+            let references = &release.spec.values_from;
+            session.secrets_unknown = references.iter().any(|r| r.kind == ValuesKind::Secret);
+        }
+    }
+    values
+}
+
+/// Notes the annotations by which people ask for something. Some: an upgrade by force is asked for.
+fn requests(report: &mut Report, release: &HelmRelease) -> Option<String> {
     let requested = release.request(annotation::REQUESTED_AT).map(str::to_owned);
     let reset = release.request(annotation::RESET_AT).map(str::to_owned);
     if reset.is_some() && reset == requested && report.status.last_handled_reset_at != reset {
         report.draft().forget_failures();
         report.status.last_handled_reset_at = reset;
     }
+    let forced = release.request(annotation::FORCE_AT).map(str::to_owned);
+    let forced = forced.filter(|at| {
+        requested.as_ref() == Some(at) && report.status.last_handled_force_at.as_ref() != Some(at)
+    });
     if requested.is_some() {
         report.status.last_handled_reconcile_at = requested;
     }
+    forced
 }
 
 /// The spec cannot be honoured: nothing until it changes.
-async fn refuse(report: &mut Report, message: &str) -> Result<Action, Error> {
+async fn refuse(report: &mut Report, message: &str) -> Result<Rest, Error> {
     let known = report.status.conditions.iter().any(|c| c.message == message);
     report.draft().stalled(reason::UNSUPPORTED, message);
     report.save().await?;
     if !known {
         report.event(false, reason::UNSUPPORTED, message).await;
     }
-    Ok(Action::await_change())
+    Ok(Rest::UNTIL_CHANGE)
 }
 
 /// What is wanted cannot be had for now. The release stays as it is.
 async fn not_ready(
-    mut report: Report,
+    session: &mut Session<'_>,
     context: &Context,
+    release: &HelmRelease,
     reason: &str,
     message: &str,
-    asked: Option<Duration>,
-) -> Result<Action, Error> {
-    let pause = context.pause(report.name(), asked);
-    let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == message);
+    asked: Option<std::time::Duration>,
+) -> Result<Rest, Error> {
+    let report = &mut session.report;
+    let pause = context.memory.pause(&release.uid().unwrap_or_default(), asked);
+    let text = report.redactor.redact(message);
+    let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == text);
     report.draft().not_ready(reason, message);
     report.save().await?;
     if !known {
         report.event(false, reason, message).await;
     }
-    Ok(Action::requeue(pause))
+    Ok(Rest::of(pause))
 }
 
 /// The object is being deleted: uninstalls the release, unless it is suspended or never was taken in hand.
 async fn finalize(
-    mut session: Session<'_>,
     release: &HelmRelease,
     context: &Context,
-) -> Result<Action, Error> {
-    if !release.is_suspended() && !session.uninstall().await? {
-        let pause = context.pause(&release.name_any(), None);
-        return Ok(Action::requeue(pause));
+    report: Report,
+    redactor: &mut Redactor,
+) -> Result<Rest, Error> {
+    // What was made is what goes, even if the spec says another name since.
+    let made = report.status.history.first().map(|head| head.name.clone());
+    let name = made.or_else(|| release.release_name().ok().map(|name| name.to_string()));
+    if let Some(name) = name.filter(|_| !release.is_suspended()) {
+        let lock = context.lock(&name);
+        let _alone = lock.lock().await;
+        let mut session = Session::new(release, &name, context, report);
+        let _ = read_values(&mut session, release, context).await;
+        let gone = session.uninstall().boxed().await;
+        *redactor = session.report.redactor.clone();
+        if !gone? {
+            let pause = context.memory.pause(&release.uid().unwrap_or_default(), None);
+            return Ok(Rest::of(pause));
+        }
     }
-    set_finalizer(&context.client, release, false).await?;
-    context.no_error(&release.name_any());
-    Ok(Action::await_change())
+    set_finalizer(context, release, false).await?;
+    Ok(Rest::UNTIL_CHANGE)
 }
 
-/// Adds or removes the finalizer; fails if someone else has changed the object since it was read.
+fn has_finalizer(release: &HelmRelease) -> bool {
+    release.finalizers().iter().any(|f| f == FINALIZER)
+}
+
+/// Adds or removes the finalizer, and leaves those of others alone whatever happens meanwhile.
 async fn set_finalizer(
-    client: &Client,
+    context: &Context,
     release: &HelmRelease,
     on: bool,
 ) -> Result<(), kube::Error> {
-    let api: Api<HelmRelease> = Api::namespaced(client.clone(), &release.own_namespace());
-    let mut finalizers = release.finalizers().to_vec();
-    finalizers.retain(|f| f != FINALIZER);
-    if on {
-        finalizers.push(FINALIZER.to_owned());
-    }
-    let patch = json!({
-        "metadata": {"finalizers": finalizers, "resourceVersion": release.metadata.resource_version},
-    });
-    let merge = Patch::Merge(&patch);
-    match api.patch_metadata(&release.name_any(), &PatchParams::default(), &merge).await {
-        Err(error) if on || !error::is_code(&error, 404) => Err(error),
-        _ => Ok(()),
+    let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
+    let name = release.name_any();
+    let mut tries = 0;
+    loop {
+        let Some(live) = error::retried(|| api.get_opt(&name)).await? else { return Ok(()) };
+        if live.uid() != release.uid() || has_finalizer(&live) == on {
+            return Ok(());
+        }
+        let mut finalizers = live.finalizers().to_vec();
+        finalizers.retain(|f| f != FINALIZER);
+        if on {
+            finalizers.push(FINALIZER.to_owned());
+        }
+        let patch = json!({
+            "metadata": {"finalizers": finalizers, "resourceVersion": live.metadata.resource_version},
+        });
+        let merge = Patch::Merge(&patch);
+        tries += 1;
+        match api.patch_metadata(&name, &PatchParams::default(), &merge).await {
+            Err(error) if error::is_code(&error, 409) && tries < FINALIZER_TRIES => {}
+            Err(error) if on || !error::is_code(&error, 404) => return Err(error),
+            _ => return Ok(()),
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::api::{Api, DynamicObject, ListParams};
 use pinnace_engine::render::{Capabilities, Lookup, Operation, Options};
 use pinnace_engine::{Chart, Rendered};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
 
 use crate::cluster::{self, Cluster, Key, error};
@@ -33,8 +33,9 @@ pub struct Input {
     pub skip_schema_validation: bool,
 }
 
-/// Renders with the cluster's capabilities, `lookup` reading from the cluster.
-pub async fn run(cluster: &Cluster, input: Input) -> Result<Rendered, Error> {
+/// Renders with the cluster's capabilities, `lookup` reading from the cluster. Also the chart as Helm
+/// records it: with the dependencies that these values enable.
+pub async fn run(cluster: &Cluster, input: Input) -> Result<(Rendered, Value), Error> {
     let found = cluster.discovery().capabilities().await?;
     let capabilities =
         Capabilities { kube_version: found.kube_version, api_versions: found.api_versions };
@@ -50,10 +51,18 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<Rendered, Error> {
             skip_schema_validation: input.skip_schema_validation,
             keep_integers: false,
         };
-        pinnace_engine::render(&input.chart, &input.values, &options)
+        let rendered = pinnace_engine::render(&input.chart, &input.values, &options)
+            .map_err(|e| Error::Engine(told(&e)))?;
+        let none = Map::new();
+        let values = input.values.as_object().unwrap_or(&none);
+        let chart = input
+            .chart
+            .for_values(values, &mut Vec::new())
+            .map_err(|e| Error::Engine(told(&e)))?;
+        Ok((rendered, chart.to_record()))
     });
     match rendering.await {
-        Ok(rendered) => rendered.map_err(|e| Error::Engine(told(&e))),
+        Ok(rendered) => rendered,
         Err(broken) => Err(Error::Broken(broken.to_string())),
     }
 }

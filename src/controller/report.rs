@@ -7,6 +7,7 @@ use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde_json::json;
 
+use super::memory::Memory;
 use super::redactor::Redactor;
 use super::status::Draft;
 use crate::api::helm_release::{HelmRelease, HelmReleaseStatus};
@@ -20,6 +21,7 @@ pub const FIELD_MANAGER: &str = "pinnace-controller";
 pub struct Report {
     api: Api<HelmRelease>,
     events: Events,
+    memory: Memory,
     about: ObjectReference,
     name: String,
     generation: i64,
@@ -29,11 +31,12 @@ pub struct Report {
 }
 
 impl Report {
-    pub fn new(client: Client, events: Events, release: &HelmRelease) -> Self {
+    pub fn new(client: Client, events: Events, memory: Memory, release: &HelmRelease) -> Self {
         let written = release.status.clone().unwrap_or_default();
         Self {
             api: Api::namespaced(client, &release.own_namespace()),
             events,
+            memory,
             about: release.object_ref(&()),
             name: release.name_any(),
             generation: release.metadata.generation.unwrap_or(0),
@@ -41,10 +44,6 @@ impl Report {
             written,
             redactor: Redactor::default(),
         }
-    }
-
-    pub fn name(&self) -> &str {
-        &self.name
     }
 
     /// The status, to be changed as of now.
@@ -71,7 +70,10 @@ impl Report {
         let apply = Patch::Apply(&patch);
         match retried(|| self.api.patch_status(&self.name, &params, &apply)).await {
             Err(error) if !is_code(&error, 404) => Err(error),
-            _ => {
+            result => {
+                if let Ok(written) = &result {
+                    self.memory.wrote(written);
+                }
                 self.written = self.status.clone();
                 Ok(())
             }

@@ -24,6 +24,21 @@ pub struct Observed<'a> {
     pub summary: Option<&'a Summary>,
     /// `status.history`, the newest first.
     pub history: &'a [Snapshot],
+    /// The HelmRelease itself, as records name it: `<name>/<uid>`.
+    pub holder: &'a str,
+}
+
+impl Observed<'_> {
+    /// Whether a pending revision may be carried on: a controller began it, for this very object.
+    pub fn resumable(latest: &Stored, holder: &str) -> bool {
+        let status = latest.record.info.status;
+        status.is_pending() && latest.owner.is_some() && of_holder(latest, holder)
+    }
+}
+
+/// Whether a revision was made for this object, or by nobody who left a name.
+pub fn of_holder(latest: &Stored, holder: &str) -> bool {
+    latest.holder.as_deref().is_none_or(|made_for| made_for == holder)
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -43,8 +58,11 @@ pub enum State {
     Locked {
         since: Option<DateTime<Utc>>,
     },
-    /// A revision of this controller that ended without being noted in the status.
-    Unnoted,
+    /// A revision of this controller that ended without being noted in the status. `wanted`: it is what the
+    /// spec asks for.
+    Unnoted {
+        wanted: bool,
+    },
     /// A revision that someone else deployed, and that is just what is wanted.
     Adoptable,
     /// A revision that someone else made.
@@ -71,11 +89,11 @@ pub fn of(observed: &Observed<'_>, wanted: &Wanted<'_>) -> State {
         Status::Uninstalled => return State::Absent { next: record.version + 1 },
         Status::Uninstalling => return State::Uninstalling,
         status if status.is_pending() => {
-            return match latest.owner {
-                Some(_) => State::Interrupted {
+            return match Observed::resumable(latest, observed.holder) {
+                true => State::Interrupted {
                     wanted: status == Status::PendingRollback || difference.is_none(),
                 },
-                None => State::Locked { since: observed.summary.and_then(|s| s.modified) },
+                false => State::Locked { since: observed.summary.and_then(|s| s.modified) },
             };
         }
         _ => {}
@@ -86,9 +104,11 @@ pub fn of(observed: &Observed<'_>, wanted: &Wanted<'_>) -> State {
     if !noted {
         // Only this controller writes the digest of the chart; Helm drops it when it writes a record.
         return match (&latest.chart_digest, record.info.status, difference) {
-            (Some(_), ..) => State::Unnoted,
-            (None, Status::Deployed, None) => State::Adoptable,
-            (None, status, difference) => State::Unmanaged {
+            (Some(_), _, difference) if of_holder(latest, observed.holder) => {
+                State::Unnoted { wanted: difference.is_none() }
+            }
+            (_, Status::Deployed, None) => State::Adoptable,
+            (_, status, difference) => State::Unmanaged {
                 why: difference.unwrap_or_else(|| format!("its status is {status}")),
             },
         };
@@ -138,7 +158,7 @@ mod tests {
     fn state(latest: Option<&Stored>, noted: bool, wanted: (&str, &str, Value)) -> State {
         let head = latest.filter(|_| noted).map(|l| status::snapshot(l, "upgrade"));
         let history: Vec<Snapshot> = head.into_iter().collect();
-        let observed = Observed { latest, summary: None, history: &history };
+        let observed = Observed { latest, summary: None, history: &history, holder: "r/1" };
         let config = wanted.2.as_object().cloned().unwrap_or_default();
         let wanted = Wanted {
             chart_name: "c",
@@ -167,8 +187,9 @@ mod tests {
             (PendingUpgrade, true, false, newer(), State::Interrupted { wanted: false }),
             (PendingRollback, true, false, newer(), State::Interrupted { wanted: true }),
             (PendingUpgrade, false, true, same(), State::Locked { since: None }),
-            (Deployed, true, false, same(), State::Unnoted),
-            (Failed, true, false, same(), State::Unnoted),
+            (Deployed, true, false, same(), State::Unnoted { wanted: true }),
+            (Failed, true, false, same(), State::Unnoted { wanted: true }),
+            (Failed, true, false, newer(), State::Unnoted { wanted: false }),
             (Deployed, false, false, same(), State::Adoptable),
             (Deployed, false, false, newer(), unmanaged(version)),
             (Failed, false, false, same(), unmanaged("its status is failed")),
@@ -199,13 +220,32 @@ mod tests {
     }
 
     #[test]
+    fn what_another_object_began_is_not_carried_on() {
+        let mut pending = stored(Status::PendingUpgrade, true);
+        for (holder, expected) in [
+            (None, State::Interrupted { wanted: true }),
+            (Some("r/1"), State::Interrupted { wanted: true }),
+            (Some("r/2"), State::Locked { since: None }),
+        ] {
+            pending.holder = holder.map(str::to_owned);
+            let found = state(Some(&pending), false, ("1.2.3", DIGEST, json!({"a": 1})));
+            assert_eq!(found, expected, "{holder:?}");
+        }
+        let mut theirs = stored(Status::Deployed, true);
+        theirs.holder = Some("other/2".into());
+        let found = state(Some(&theirs), false, ("1.2.3", DIGEST, json!({"a": 1})));
+        assert_eq!(found, State::Adoptable);
+    }
+
+    #[test]
     fn what_a_person_deployed_over_ours_is_noticed() {
         let ours = stored(Status::Deployed, true);
         let history = [status::snapshot(&ours, "upgrade")];
         let mut theirs = stored(Status::Deployed, false);
         theirs.record.version += 1;
         theirs.record.config.insert("a".into(), json!(7));
-        let observed = Observed { latest: Some(&theirs), summary: None, history: &history };
+        let observed =
+            Observed { latest: Some(&theirs), summary: None, history: &history, holder: "r/1" };
         let config = ours.record.config.clone();
         let wanted = Wanted {
             chart_name: "c",

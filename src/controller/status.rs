@@ -74,7 +74,7 @@ impl Draft<'_> {
     pub fn waiting(&mut self, message: &str) {
         self.remove(STALLED);
         self.set(RECONCILING, "True", reasons::PROGRESSING_WITH_RETRY, message);
-        if !self.ready_from_outcome() {
+        if !self.ready_from_failure() {
             self.set(READY, "Unknown", reasons::PENDING_RELEASE, message);
         }
     }
@@ -83,7 +83,7 @@ impl Draft<'_> {
     pub fn stalled(&mut self, reason: &str, message: &str) {
         self.remove(RECONCILING);
         self.set(STALLED, "True", reason, message);
-        if reason == reasons::UNSUPPORTED || !self.ready_from_outcome() {
+        if reason == reasons::UNSUPPORTED || !self.ready_from_failure() {
             self.set(READY, "False", reason, message);
         }
         self.status.observed_generation = Some(self.generation);
@@ -118,6 +118,17 @@ impl Draft<'_> {
         self.status.observed_generation = Some(self.generation);
     }
 
+    /// Ready tells the failure of what this generation has attempted. False: there is none, and an earlier
+    /// success says nothing of this attempt.
+    fn ready_from_failure(&mut self) -> bool {
+        let failed = |c: &Condition| {
+            let way_back = c.type_ == REMEDIATED;
+            c.observed_generation == Some(self.generation)
+                && (way_back || (c.type_ == RELEASED && c.status == "False"))
+        };
+        self.status.conditions.iter().any(failed) && self.ready_from_outcome()
+    }
+
     /// Ready copies Remediated or else Released. A remediated release is not what was wanted, however well
     /// the way back went. False: nothing has been attempted yet.
     fn ready_from_outcome(&mut self) -> bool {
@@ -138,6 +149,11 @@ impl Draft<'_> {
             }
         }
         history.insert(0, snapshot);
+        // The newest good one is the way back, however many failures follow it.
+        let good = history.iter().position(|s| matches!(&*s.status, "deployed" | "superseded"));
+        if let Some(good) = good.filter(|&at| at >= MAX_HISTORY) {
+            history.swap(MAX_HISTORY - 1, good);
+        }
         history.truncate(MAX_HISTORY);
     }
 
@@ -226,6 +242,11 @@ pub fn inventory(objects: &[Object]) -> Inventory {
     Inventory { entries }
 }
 
+/// A time in messages, in whole seconds: `2026-01-02T03:04:05Z`.
+pub fn time_of_day(time: DateTime<Utc>) -> String {
+    time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
 /// A duration as Go prints it, in whole seconds: `5m0s`.
 pub fn go_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -290,6 +311,33 @@ mod tests {
         assert_eq!(status.upgrade_failures, Some(2));
         draft(&mut status).attempt("1.0.1", "sha256:c", "sha256:b");
         assert_eq!(status.upgrade_failures, None);
+    }
+
+    #[test]
+    fn an_earlier_success_is_not_that_of_a_newer_spec() {
+        let mut status = HelmReleaseStatus::default();
+        draft(&mut status).in_sync(reasons::UPGRADE_SUCCEEDED, "good");
+        let mut newer = draft(&mut status);
+        newer.generation = 4;
+        newer.waiting("someone else is at work");
+        assert_eq!(find(&status, READY), Some(("Unknown", "PendingRelease")));
+        let mut newer = draft(&mut status);
+        newer.generation = 4;
+        newer.stalled(reasons::RETRIES_EXCEEDED, "no more");
+        assert_eq!(find(&status, READY), Some(("False", "RetriesExceeded")));
+    }
+
+    #[test]
+    fn the_way_back_stays_in_the_history() {
+        let mut status = HelmReleaseStatus::default();
+        for version in 1..=9 {
+            let good = version == 2;
+            let kind = if good { record::Status::Deployed } else { record::Status::Failed };
+            let stored = Stored::new(record::tests::record(version, kind), "pod", None);
+            draft(&mut status).note(snapshot(&stored, "upgrade"));
+        }
+        let versions: Vec<i64> = status.history.iter().map(|s| s.version).collect();
+        assert_eq!(versions, [9, 8, 7, 6, 2]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ pub async fn read(client: &Client, release: &HelmRelease) -> Result<Values, Erro
     merge_all(&sources, inline)
 }
 
-fn kind(reference: &ValuesReference) -> &'static str {
+pub(super) fn kind(reference: &ValuesReference) -> &'static str {
     match reference.kind {
         ValuesKind::Secret => "Secret",
         ValuesKind::ConfigMap => "ConfigMap",

@@ -74,6 +74,22 @@ pub enum ClusterWant {
     Deleted,
 }
 
+/// What was accepted before: a later document must not fall behind it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Baseline<'a> {
+    /// 0 for none.
+    pub generation: u64,
+    /// Of the document that was accepted with this generation; `None` if that is not known, and then
+    /// any document of this generation will do.
+    pub digest: Option<&'a str>,
+}
+
+impl From<u64> for Baseline<'_> {
+    fn from(generation: u64) -> Self {
+        Self { generation, digest: None }
+    }
+}
+
 /// Bytes of a [`Desired`] and the Console's signature over them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignedDesired {
@@ -97,6 +113,10 @@ pub enum DesiredError {
         "the desired state has generation {found}, but generation {accepted} was already accepted"
     )]
     Stale { found: u64, accepted: u64 },
+    #[error(
+        "another desired state with generation {generation} was already accepted (then {accepted}, now {found}); any change in the Console makes a higher generation, which is accepted"
+    )]
+    Ambiguous { generation: u64, accepted: String, found: Digest },
 }
 
 impl SignedDesired {
@@ -112,14 +132,15 @@ impl SignedDesired {
         Digest::of(&self.document)
     }
 
-    /// The document, if the Console's key signed it, it is for `environment`, and it is not older than
-    /// `accepted`, the generation that was accepted last (0 for none).
-    pub fn verify(
+    /// The document, if the Console's key signed it, it is for `environment`, and it neither is older
+    /// than what was `accepted` last nor says something else with the same generation.
+    pub fn verify<'a>(
         &self,
         key: &VerifyingKey,
         environment: &str,
-        accepted: u64,
+        accepted: impl Into<Baseline<'a>>,
     ) -> Result<Desired, DesiredError> {
+        let accepted = accepted.into();
         if self.document.len() > MAX_DOCUMENT {
             return Err(DesiredError::TooLarge(self.document.len()));
         }
@@ -133,8 +154,19 @@ impl SignedDesired {
                 expected: environment.to_owned(),
             });
         }
-        if desired.generation < accepted {
-            return Err(DesiredError::Stale { found: desired.generation, accepted });
+        let (found, accepted_generation) = (desired.generation, accepted.generation);
+        if found < accepted_generation {
+            return Err(DesiredError::Stale { found, accepted: accepted_generation });
+        }
+        let same = |digest: &str| digest == self.digest().as_str();
+        if let Some(accepted) = accepted.digest.filter(|digest| !same(digest))
+            && found == accepted_generation
+        {
+            return Err(DesiredError::Ambiguous {
+                generation: found,
+                accepted: accepted.to_owned(),
+                found: self.digest(),
+            });
         }
         Ok(desired)
     }
@@ -195,6 +227,20 @@ mod tests {
     fn an_older_generation_is_refused() {
         let (signed, key) = signed(4);
         assert!(matches!(signed.verify(&key, "env", 5), Err(DesiredError::Stale { .. })));
+    }
+
+    #[test]
+    fn one_generation_means_one_document() {
+        let (signed, key) = signed(4);
+        let other = Digest::of(b"other").to_string();
+        let verify = |generation, digest: &str| {
+            signed.verify(&key, "env", Baseline { generation, digest: Some(digest) })
+        };
+        let error = verify(4, &other).expect_err("refused");
+        assert!(matches!(error, DesiredError::Ambiguous { generation: 4, .. }), "{error}");
+        // The same document may come again, and a newer one says something else.
+        assert!(verify(4, signed.digest().as_str()).is_ok());
+        assert!(verify(3, &other).is_ok());
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub enum Error {
 pub async fn run(settings: Settings) -> Result<(), Error> {
     let config = settings::Settings::load(&settings.config)?;
     if let Some(level) = &config.log_level {
-        logs::set_level(level)?;
+        logs::configure(level)?;
     }
     let shutdown = shutdown::signal().map_err(Error::Signals)?;
     let health = Health::new();

@@ -24,6 +24,8 @@ pub const OWNER: &str = "cd.qdrant.io/owner";
 /// Hooks that have succeeded in this revision: JSON, event to names. A hook of two events runs twice, and
 /// Helm's `last_run` only tells of the last time.
 pub const HOOKS_SUCCEEDED: &str = "cd.qdrant.io/hooks-succeeded";
+/// Which HelmRelease made the revision: `<name>/<uid>`.
+pub const HOLDER: &str = "cd.qdrant.io/release";
 /// The digest of the chart's OCI manifest.
 pub const CHART_DIGEST: &str = "cd.qdrant.io/chart-digest";
 
@@ -47,6 +49,8 @@ pub struct Stored {
     pub record: Record,
     pub owner: Option<String>,
     pub chart_digest: Option<String>,
+    /// Which HelmRelease made it, as `<name>/<uid>`; None for genuine Helm.
+    pub holder: Option<String>,
     pub hooks_succeeded: BTreeMap<String, Vec<String>>,
     /// When the Secret was made, by the API server's clock.
     pub created: Option<Timestamp>,
@@ -59,6 +63,7 @@ impl Stored {
             record,
             owner: Some(owner.to_owned()),
             chart_digest,
+            holder: None,
             hooks_succeeded: BTreeMap::new(),
             created: None,
             resource_version: None,
@@ -72,6 +77,7 @@ pub struct Storage {
     api: Api<Secret>,
     namespace: String,
     release: String,
+    holder: Option<String>,
 }
 
 impl Storage {
@@ -80,7 +86,18 @@ impl Storage {
             api: Api::namespaced(client, namespace),
             namespace: namespace.into(),
             release: release.into(),
+            holder: None,
         }
+    }
+
+    /// Revisions that are made from now on name this HelmRelease, `<name>/<uid>`, as their maker.
+    pub fn held_by(mut self, holder: &str) -> Self {
+        self.holder = Some(holder.to_owned());
+        self
+    }
+
+    pub fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
     }
 
     pub fn release(&self) -> &str {
@@ -137,12 +154,14 @@ impl Storage {
         let annotation = |name| metadata.annotations.as_ref()?.get(name).cloned();
         let hooks = annotation(HOOKS_SUCCEEDED).and_then(|text| serde_json::from_str(&text).ok());
         let (owner, chart_digest) = (annotation(OWNER), annotation(CHART_DIGEST));
+        let holder = annotation(HOLDER);
         record.labels = metadata.labels.unwrap_or_default();
         record.labels.retain(|name, _| !SYSTEM_LABELS.contains(&name.as_str()));
         Ok(Stored {
             record,
             owner,
             chart_digest,
+            holder,
             hooks_succeeded: hooks.unwrap_or_default(),
             created: metadata.creation_timestamp.map(|t| t.0),
             resource_version: metadata.resource_version,
@@ -151,6 +170,7 @@ impl Storage {
 
     /// Writes a new revision; [`Error::Conflict`] if there is one of this number.
     pub async fn create(&self, stored: Stored) -> Result<Stored, Error> {
+        let stored = Stored { holder: self.holder.clone(), ..stored };
         let version = stored.record.version;
         let secret = self.secret(&stored, "createdAt")?;
         // Not tried again: the second answer to a lost first one would be a conflict with ourselves.
@@ -217,6 +237,7 @@ impl Storage {
         let mut annotations = BTreeMap::new();
         annotations.extend(stored.owner.clone().map(|o| (OWNER.into(), o)));
         annotations.extend(stored.chart_digest.clone().map(|d| (CHART_DIGEST.into(), d)));
+        annotations.extend(stored.holder.clone().map(|h| (HOLDER.into(), h)));
         if !stored.hooks_succeeded.is_empty() {
             let text = serde_json::json!(stored.hooks_succeeded).to_string();
             annotations.insert(HOOKS_SUCCEEDED.into(), text);

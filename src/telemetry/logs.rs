@@ -47,12 +47,11 @@ static LEVEL: OnceLock<Level> = OnceLock::new();
 
 struct Level {
     handle: reload::Handle<EnvFilter, Registry>,
-    /// `RUST_LOG` is set, which outranks every other setting.
+    /// `RUST_LOG` is set, which outranks the configuration.
     is_fixed: bool,
 }
 
-/// Starts logging at `info`, or at what `RUST_LOG` says, to the letter and for good. A second call
-/// changes nothing.
+/// Starts logging at `info`, or at what `RUST_LOG` says, to the letter. A second call changes nothing.
 pub fn init(format: Format) {
     let fixed = std::env::var("RUST_LOG").ok().and_then(|level| directives(&level).ok());
     let is_fixed = fixed.is_some();
@@ -68,18 +67,23 @@ pub fn init(format: Format) {
     }
 }
 
+/// Sets the level that a configuration file asks for, unless `RUST_LOG` outranks it.
+pub fn configure(level: &str) -> Result<(), Error> {
+    if LEVEL.get().is_some_and(|current| current.is_fixed) {
+        tracing::info!(log_level = level, "the configured log level is not used: RUST_LOG is set");
+        return filter(level).map(drop);
+    }
+    set_level(level)
+}
+
 /// Changes the level of the running program: a level, or `target=level` directives. A level by itself
 /// is about this project's crates: at `debug` the libraries stay at `info`, at `trace` they stay at
 /// `debug`.
 pub fn set_level(level: &str) -> Result<(), Error> {
     let filter = filter(level)?;
     let current = LEVEL.get().ok_or(Error::NotStarted)?;
-    if current.is_fixed {
-        tracing::info!(level, "log level not changed: RUST_LOG is set");
-        return Ok(());
-    }
     current.handle.reload(filter).map_err(|_| Error::NotStarted)?;
-    tracing::info!(level, "log level changed");
+    tracing::info!(log_level = level, "log level changed");
     Ok(())
 }
 

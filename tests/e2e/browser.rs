@@ -13,7 +13,8 @@ use serde_json::json;
 /// A browser of its own profile. Its processes end with it.
 pub struct Browser {
     driver: Child,
-    profile: tempfile::TempDir,
+    /// Only kept: it goes with this handle.
+    _profile: tempfile::TempDir,
     pub page: Client,
 }
 
@@ -26,7 +27,7 @@ impl Browser {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .expect("chromedriver: `make tools` installs it");
+            .expect("chromedriver: `dev/install test` installs it");
         let profile = tempfile::tempdir().expect("a folder");
         let options = json!({"args": [
             "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -57,7 +58,7 @@ impl Browser {
                 Err(error) => panic!("chromedriver on {address}: {error}"),
             }
         };
-        Self { driver, profile, page }
+        Self { driver, _profile: profile, page }
     }
 
     /// Keeps a picture of the whole window.
@@ -71,11 +72,17 @@ impl Browser {
         self.page.set_window_size(width, height).await.expect("resized");
     }
 
-    pub async fn close(mut self) {
+    pub async fn close(self) {
         let _ = self.page.clone().close().await;
-        let _ = self.driver.kill();
+    }
+}
+
+/// The driver takes its browser with it when it is told to end, also by a failing test.
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let pid = self.driver.id().to_string();
+        let _ = Command::new("kill").args(["-TERM", &pid]).status();
         let _ = self.driver.wait();
-        drop(self.profile);
     }
 }
 

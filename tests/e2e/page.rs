@@ -26,26 +26,27 @@ async fn a_person_upgrades_by_clicking() {
         .send_keys(&world.console.key)
         .await
         .expect("typed");
-    page.find(Locator::Css("button[type=submit]"))
+    page.find(Locator::Css("button.primary"))
         .await
         .expect("a button")
         .click()
         .await
         .expect("signed in");
-    page.wait().for_element(Locator::LinkText("clicked")).await.expect("the environment is listed");
+    let row = format!("a[href='/environments/{}']", site.id);
+    page.wait().for_element(Locator::Css(&row)).await.expect("the environment is listed");
     let artifacts = Path::new(env!("CARGO_MANIFEST_DIR")).join("artifacts");
     browser.screenshot(&artifacts.join("environments.png")).await;
-    page.find(Locator::LinkText("clicked")).await.expect("listed").click().await.expect("opened");
+    page.find(Locator::Css(&row)).await.expect("listed").click().await.expect("opened");
 
     let text = shown(page, &["Agent Pod State", "Operator Pod State", "1.0.0"]).await;
     assert!(text.contains(&site.id), "the page shows the environment's id: {text}");
     browser.screenshot(&artifacts.join("environment.png")).await;
 
-    for (field, version) in [("agent_version", "1.1.0"), ("operator_version", "1.1.0")] {
+    for (field, version) in [("agent", "1.1.0"), ("operator", "1.1.0")] {
         let list = page.find(Locator::Css(&format!("select[name={field}]"))).await.expect(field);
         list.select_by_value(version).await.expect("the version is offered");
     }
-    page.find(Locator::Css("#upgrade button[type=submit]"))
+    page.find(Locator::Css("#apply-versions"))
         .await
         .expect("the upgrade form")
         .click()

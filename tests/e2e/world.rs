@@ -4,7 +4,7 @@ use std::{
     fs,
     io::Write as _,
     path::{Path, PathBuf},
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output, Stdio},
     time::{Duration, Instant},
 };
 
@@ -56,16 +56,14 @@ impl World {
         let vendor = Vendor::start("e2e-v");
         let customer = Cluster::start("e2e-c");
         let link = Link::new(&customer, &vendor);
-        for version in ["1.0.0", "1.1.0"] {
-            publish(
-                &vendor,
-                "qdrant-cloud-agent",
-                version,
-                env!("CARGO_BIN_EXE_qdrant-cloud-agent"),
-            );
-            publish(&vendor, "qdrant-operator", version, env!("CARGO_BIN_EXE_qdrant-operator"));
+        let agent = env!("CARGO_BIN_EXE_qdrant-cloud-agent");
+        let operator = env!("CARGO_BIN_EXE_qdrant-operator");
+        for (chart, program) in [("qdrant-cloud-agent", agent), ("qdrant-operator", operator)] {
+            publish(&vendor, ["--program", program], chart, "1.0.0");
+            publish(&vendor, ["--like", "1.0.0"], chart, "1.1.0");
         }
-        publish(&vendor, "qdrant-operator", "1.2.0", tool("pause"));
+        let pause = tool("pause").display().to_string();
+        publish(&vendor, ["--program", &pause], "qdrant-operator", "1.2.0");
         Image::new(&format!("{}/qdrant/qdrant:v1.16.0", Self::REGISTRY))
             .env("APP_VERSION", "v1.16.0")
             .file(tool("standin"))
@@ -356,11 +354,10 @@ fn said(run: &Output) -> String {
 }
 
 /// The chart and the image of a component.
-fn publish(vendor: &Vendor, chart: &str, version: &str, program: impl AsRef<Path>) {
+fn publish(vendor: &Vendor, image: [&str; 2], chart: &str, version: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/publish");
     let mut publish = Command::new(script);
-    publish.arg("--program").arg(program.as_ref());
-    let run = run(publish.args([vendor.name(), World::REGISTRY, chart, version]), "");
+    let run = run(publish.args(image).args([vendor.name(), World::REGISTRY, chart, version]), "");
     assert!(run.status.success(), "dev/publish {chart} {version}: {}", said(&run));
 }
 
@@ -395,7 +392,8 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
         .arg(vendor.publisher_password())
         .stdout(log.try_clone().expect("the log twice"))
         .stderr(log);
-    let mut process: Child = command.spawn().expect("the Console starts");
+    let mut process = command.spawn().expect("the Console starts");
+    let ended = std::thread::spawn(move || process.wait());
     let began = Instant::now();
     let read = |file: &str| {
         fs::read_to_string(data.join("data").join(file)).unwrap_or_default().trim().to_owned()
@@ -404,10 +402,9 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
         || read("admin-key").is_empty()
         || read("account-id").is_empty()
     {
-        let ended = process.try_wait().expect("its state");
         let log = || fs::read_to_string(data.join("log")).unwrap_or_default();
         assert!(
-            ended.is_none() && began.elapsed() < PATIENCE,
+            !ended.is_finished() && began.elapsed() < PATIENCE,
             "the Console does not start: {}",
             log()
         );

@@ -24,6 +24,7 @@ pub(super) fn chart(
         lock: None,
         templates: Vec::new(),
         values: Map::new(),
+        has_values_file: false,
         schema: None,
         files: Vec::new(),
         dependencies: Vec::new(),
@@ -37,7 +38,10 @@ pub(super) fn chart(
         match file.name.as_str() {
             "Chart.yaml" => {}
             "Chart.lock" => chart.lock = Some(parse(&file, "Chart.lock")?),
-            "values.yaml" => chart.values = read_values(&file)?,
+            "values.yaml" => {
+                chart.values = read_values(&file)?;
+                chart.has_values_file = true;
+            }
             "values.schema.json" => chart.schema = Some(file),
             "requirements.yaml" => {
                 has_requirements = true;

@@ -11,7 +11,12 @@ use crate::yaml;
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 pub(super) fn of(chart: &Chart) -> Value {
-    let mut values = Value::Object(chart.values.clone());
+    // Helm's merging with subcharts makes empty values of none.
+    let has_values = chart.has_values_file || !chart.metadata.dependencies.is_empty();
+    let mut values = match chart.values.is_empty() && !has_values {
+        true => Value::Null,
+        false => Value::Object(chart.values.clone()),
+    };
     yaml::normalise(&mut values);
     let mut record = Map::new();
     record.insert("metadata".to_owned(), json!(chart.metadata));

@@ -12,12 +12,26 @@ pub enum Difference {
     Absent,
     /// This field has another value.
     Field { path: String, live: String, wanted: String },
+    /// This field has another value, and its values may be secret.
+    Hidden { path: String },
     /// This field was set in an earlier state and is no longer.
     Dropped { path: String },
 }
 
+impl Difference {
+    /// The field that differs; `None` if the whole object is missing.
+    pub fn path(&self) -> Option<&str> {
+        match self {
+            Self::Absent => None,
+            Self::Field { path, .. } | Self::Hidden { path } | Self::Dropped { path } => Some(path),
+        }
+    }
+}
+
 /// The longest value that is shown to people, in characters.
 const MAX_SHOWN: usize = 60;
+/// Values of a release and data of a Secret may be secrets: below these fields no value is shown.
+const SENSITIVE: &[&str] = &["spec.values", "data", "stringData"];
 
 /// The first thing that applying `wanted` as `manager` would change, if any.
 ///
@@ -72,12 +86,22 @@ fn field(wanted: &Value, live: &Value, path: &str) -> Option<Difference> {
             field(wanted, live.get(key).unwrap_or(&Value::Null), &format!("{path}.{key}"))
         }),
         (wanted, live) if same(wanted, live) => None,
-        (wanted, live) => Some(Difference::Field {
-            path: path.trim_start_matches('.').to_owned(),
-            live: shown(live),
-            wanted: shown(wanted),
-        }),
+        (wanted, live) => {
+            let path = path.trim_start_matches('.');
+            if is_sensitive(path) {
+                return Some(Difference::Hidden { path: path.to_owned() });
+            }
+            let (live, wanted) = (shown(live), shown(wanted));
+            Some(Difference::Field { path: path.to_owned(), live, wanted })
+        }
     }
+}
+
+fn is_sensitive(path: &str) -> bool {
+    SENSITIVE.iter().filter_map(|field| path.strip_prefix(field)).any(|rest| {
+        // `spec.valuesFrom` only begins alike.
+        rest.is_empty() || rest.starts_with('.')
+    })
 }
 
 /// Equal, where the API server may have written a number in another way.
@@ -194,8 +218,31 @@ mod tests {
     }
 
     #[test]
+    fn values_that_may_be_secret_are_not_repeated() {
+        for (wanted, live, expected) in [
+            (
+                json!({"spec": {"values": {"p": "s1"}}}),
+                json!({"spec": {"values": {"p": "s2"}}}),
+                "spec.values.p",
+            ),
+            (
+                json!({"spec": {"values": {"p": "s1"}}}),
+                json!({"spec": {"values": "s2"}}),
+                "spec.values",
+            ),
+            (json!({"data": {"ca.crt": "s1"}}), json!({}), "data"),
+        ] {
+            let found = difference(&object(wanted), Some(&object(live)), MANAGER);
+            assert_eq!(found, Some(Difference::Hidden { path: expected.into() }));
+        }
+        let wanted = object(json!({"spec": {"valuesFrom": "a"}}));
+        let found = difference(&wanted, Some(&object(json!({"spec": {}}))), MANAGER);
+        assert!(matches!(found, Some(Difference::Field { .. })), "{found:?}");
+    }
+
+    #[test]
     fn long_values_are_not_repeated() {
-        let wanted = object(json!({"data": {"ca.crt": "x".repeat(MAX_SHOWN + 1)}}));
+        let wanted = object(json!({"spec": {"url": "x".repeat(MAX_SHOWN + 1)}}));
         let found = difference(&wanted, Some(&object(json!({}))), MANAGER);
         let Some(Difference::Field { wanted, live, .. }) = found else { panic!("{found:?}") };
         assert_eq!((wanted.as_str(), live.as_str()), ("another value", "nothing"));

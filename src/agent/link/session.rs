@@ -6,7 +6,7 @@ use ed25519_dalek::VerifyingKey;
 
 use crate::{
     model::{
-        desired::{Desired, DesiredError, SignedDesired},
+        desired::{Baseline, Desired, DesiredError, SignedDesired},
         digest::Digest,
     },
     proto::pinnace::agent::v1::{
@@ -121,7 +121,10 @@ impl<'a> Session<'a> {
         let signature: [u8; 64] =
             message.signature.as_slice().try_into().map_err(|_| DesiredError::Signature)?;
         let signed = SignedDesired { document: message.document, signature };
-        let accepted = self.applied.as_ref().map_or(0, |applied| applied.generation);
+        let accepted = self.applied.as_ref().map_or_else(Baseline::default, |applied| Baseline {
+            generation: applied.generation,
+            digest: Some(&applied.digest),
+        });
         let key = &self.identity.console_key;
         let desired = signed.verify(key, &self.identity.environment, accepted)?;
         // The signed bytes are the truth. An envelope that says otherwise would make the Console
@@ -254,6 +257,10 @@ mod tests {
         assert!(refusal(None, desired("theirs", 3, &key())).contains("theirs"));
         let applied = Applied { generation: 4, digest: String::new() };
         assert!(refusal(Some(applied), desired("env", 3, &key())).contains("generation 3"));
+        let applied = Applied { generation: 3, digest: Digest::of(b"other").to_string() };
+        assert!(
+            refusal(Some(applied), desired("env", 3, &key())).contains("another desired state")
+        );
         let mut short = desired("env", 3, &key());
         short.signature = short.signature[..10].to_vec();
         assert!(refusal(None, short).contains("signature"));
@@ -263,6 +270,16 @@ mod tests {
         let mut large = desired("env", 3, &key());
         large.document = vec![b' '; MAX_DOCUMENT + 1];
         assert!(refusal(None, large).contains("bytes"));
+    }
+
+    #[test]
+    fn the_accepted_state_may_come_again() {
+        let identity = identity();
+        let wire = desired("env", 3, &key());
+        let applied = Applied { generation: 3, digest: wire.digest.clone() };
+        let mut session = Session::new(&identity, Some(applied), 0);
+        let step = session.received(message(wire::sync_response::Message::Desired(wire)));
+        assert!(matches!(step, Step::Keep { .. }), "{step:?}");
     }
 
     #[test]

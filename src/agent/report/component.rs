@@ -18,6 +18,8 @@ use crate::{
 
 /// Longest message that is reported, in bytes.
 const MAX_MESSAGE: usize = 2048;
+/// Longest name, version or reason that is reported, in bytes.
+const MAX_WORD: usize = 256;
 /// Annotation with which Helm marks what belongs to a release.
 const RELEASE_NAME: &str = "meta.helm.sh/release-name";
 
@@ -74,16 +76,15 @@ pub fn component(release: &HelmRelease, pods: Pods, detached: bool) -> Component
         (true, false) => format!("{} of {} pods are ready", pods.ready, pods.wanted),
         _ => message,
     };
+    let word = |text: Option<&String>| shortened(text.map_or("", String::as_str), MAX_WORD);
     Component {
-        namespace: release.own_namespace(),
-        chart: chart.map(|chart| chart.chart.clone()).unwrap_or_default(),
-        running_version: running.map(|snapshot| snapshot.chart_version.clone()).unwrap_or_default(),
-        attempted_version: status
-            .and_then(|s| s.last_attempted_revision.clone())
-            .unwrap_or_default(),
-        wanted_version: chart.and_then(|chart| chart.version.clone()).unwrap_or_default(),
+        namespace: word(Some(&release.own_namespace())),
+        chart: word(chart.map(|chart| &chart.chart)),
+        running_version: word(running.map(|snapshot| &snapshot.chart_version)),
+        attempted_version: word(status.and_then(|s| s.last_attempted_revision.as_ref())),
+        wanted_version: word(chart.and_then(|chart| chart.version.as_ref())),
         phase: phase.into(),
-        reason,
+        reason: word(Some(&reason)),
         message: shortened(&message, MAX_MESSAGE),
         next_try: None,
         detached,
@@ -100,9 +101,9 @@ pub fn missing(
     cause: Option<&str>,
 ) -> Component {
     Component {
-        namespace: namespace.to_owned(),
-        chart: chart.to_owned(),
-        wanted_version: wanted_version.to_owned(),
+        namespace: shortened(namespace, MAX_WORD),
+        chart: shortened(chart, MAX_WORD),
+        wanted_version: shortened(wanted_version, MAX_WORD),
         phase: Phase::NotFound.into(),
         reason: if cause.is_some() { "PinFailed".into() } else { "NotFound".into() },
         message: shortened(cause.unwrap_or("the HelmRelease does not exist"), MAX_MESSAGE),

@@ -1,6 +1,9 @@
 //! Everything that was seen, as one message and one status: pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
@@ -8,6 +11,7 @@ use k8s_openapi::api::{
     storage::v1::{StorageClass, VolumeAttributesClass},
 };
 use kube::{ResourceExt as _, api::DynamicObject};
+use prost::Message as _;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -31,6 +35,17 @@ use crate::{
     proto::pinnace::agent::v1::{Cluster, Component, Observed, Phase},
 };
 
+/// The most releases that are reported; those that are pinned come first.
+const MAX_COMPONENTS: usize = 64;
+/// The most clusters that are reported; those that should be gone come first, because the Console asks
+/// for them to be deleted until it hears that they are.
+const MAX_CLUSTERS: usize = 1000;
+/// The largest message to the Console, in bytes: a little less than the 4 MiB that it reads.
+const MAX_OBSERVED: usize = (4 << 20) - (64 << 10);
+/// What an entry of a map costs besides its key and value, in bytes.
+const ENTRY: usize = 16;
+/// The longest reason of one cluster, in bytes.
+const MAX_REASON: usize = 512;
 /// The largest status of a QdrantCluster that is reported, in bytes of JSON.
 const MAX_CLUSTER_STATUS: usize = 64 << 10;
 /// The longest message of the region, in bytes.
@@ -88,19 +103,58 @@ pub fn observe(seen: &Seen, known: &Known) -> (Observed, QdrantCloudRegionStatus
         &seen.snapshot_classes,
         &seen.attributes_classes,
     );
+    let (phase, message) = summary(&components, known);
+    let all = components.len();
+    let components = first_components(components, known);
+    let mut cut = Vec::new();
+    if components.len() < all {
+        cut.push(format!("only {} of {all} releases are reported", components.len()));
+    }
     status.helm_releases = components.iter().map(|(name, c)| release_status(name, c)).collect();
     status.helm_repositories = repository_status(seen, known).into_iter().collect();
-    let (phase, message) = summary(&components, known);
     status.phase = Some(phase);
-    status.message = (!message.is_empty()).then(|| shortened(&message, MAX_MESSAGE));
-    let observed = Observed {
+    let mut observed = Observed {
         seq: 0,
         generation: known.desired.as_ref().map_or(0, |desired| desired.generation),
         components: components.into_iter().collect(),
         region: Some(region::to_wire(&status)),
-        clusters: clusters(seen, known),
+        clusters: HashMap::new(),
     };
+    // The number and the region's message are still to come.
+    let room = MAX_OBSERVED.saturating_sub(observed.encoded_len() + MAX_MESSAGE + ENTRY);
+    observed.clusters = clusters(seen, known, room, &mut cut);
+    let message = joined(message, &cut.join("; "));
+    if let Some(region) = &mut observed.region {
+        region.message = message.clone();
+    }
+    status.message = (!message.is_empty()).then_some(message);
     (observed, status)
+}
+
+/// The region's message; what was cut is said even if the rest is long.
+fn joined(message: String, cut: &str) -> String {
+    match (message.is_empty(), cut.is_empty()) {
+        (_, true) => shortened(&message, MAX_MESSAGE),
+        (true, false) => cut.to_owned(),
+        (false, false) => {
+            let message = shortened(&message, MAX_MESSAGE.saturating_sub(cut.len() + 2));
+            format!("{message}; {cut}")
+        }
+    }
+}
+
+/// As many as are reported.
+fn first_components(
+    components: BTreeMap<String, Component>,
+    known: &Known,
+) -> BTreeMap<String, Component> {
+    let pins = known.desired.as_ref().map(|desired| &desired.pins);
+    let is_pinned = |name: &String| {
+        pins.is_some_and(|pins| pins.keys().any(|pin| pin.as_str() == name.as_str()))
+    };
+    let (pinned, others): (Vec<_>, Vec<_>) =
+        components.into_iter().partition(|(name, _)| is_pinned(name));
+    pinned.into_iter().chain(others).take(MAX_COMPONENTS).collect()
 }
 
 /// Releases that are pinned, and others that are there, by name.
@@ -190,21 +244,60 @@ fn summary(components: &BTreeMap<String, Component>, known: &Known) -> (RegionPh
     }
 }
 
-fn clusters(seen: &Seen, known: &Known) -> std::collections::HashMap<String, Cluster> {
-    let wanted = known.desired.iter().flat_map(|desired| &desired.clusters);
-    wanted
-        .map(|(id, want)| {
-            let name = cluster_name(id);
-            let live = seen.clusters.iter().find(|cluster| cluster.name_any() == name);
-            let failure = known.failures.get(&format!("QdrantCluster {name}"));
-            let (status, problem) = live.map_or((None, None), |live| cluster_status(live));
-            let deleting = matches!(want, ClusterWant::Deleted) && live.is_some();
-            let reason =
-                failure.cloned().or(problem).or_else(|| deleting.then(|| "Deleting".into()));
-            let reason = shortened(&reason.unwrap_or_default(), MAX_MESSAGE);
-            (id.clone(), Cluster { present: live.is_some(), status, reason })
-        })
-        .collect()
+/// What became of the clusters of the desired state, in at most `room` bytes of the message.
+fn clusters(
+    seen: &Seen,
+    known: &Known,
+    room: usize,
+    cut: &mut Vec<String>,
+) -> HashMap<String, Cluster> {
+    let live: HashMap<String, &DynamicObject> =
+        seen.clusters.iter().map(|cluster| (cluster.name_any(), cluster.as_ref())).collect();
+    let all = known.desired.iter().flat_map(|desired| &desired.clusters);
+    let (deleted, present): (Vec<_>, Vec<_>) =
+        all.partition(|(_, want)| matches!(want, ClusterWant::Deleted));
+    let all = deleted.len() + present.len();
+    let first = deleted.into_iter().chain(present).take(MAX_CLUSTERS);
+    let mut clusters: HashMap<String, Cluster> = HashMap::new();
+    let mut statuses = Vec::new();
+    let mut used = 0;
+    for (id, want) in first {
+        let name = cluster_name(id);
+        let live = live.get(&name).copied();
+        let failure = known.failures.get(&format!("QdrantCluster {name}"));
+        let (status, problem) = live.map_or((None, None), cluster_status);
+        let deleting = matches!(want, ClusterWant::Deleted) && live.is_some();
+        let reason = failure.cloned().or(problem).or_else(|| deleting.then(|| "Deleting".into()));
+        let reason = shortened(&reason.unwrap_or_default(), MAX_REASON);
+        let cluster = Cluster { present: live.is_some(), status: None, reason };
+        let size = id.len() + cluster.encoded_len() + ENTRY;
+        if used + size > room {
+            break;
+        }
+        used += size;
+        clusters.insert(id.clone(), cluster);
+        statuses.extend(status.map(|status| (id, status)));
+    }
+    if clusters.len() < all {
+        cut.push(format!("only {} of {all} clusters are reported", clusters.len()));
+    }
+    // That a cluster is there matters more than the details of another one.
+    let mut left_out = 0;
+    for (id, status) in statuses {
+        let size = status.encoded_len() + ENTRY;
+        if used + size > room {
+            left_out += 1;
+        } else if let Some(cluster) = clusters.get_mut(id) {
+            used += size;
+            cluster.status = Some(status);
+        }
+    }
+    if left_out > 0 {
+        cut.push(format!(
+            "the statuses of {left_out} clusters are left out, because the report is too large"
+        ));
+    }
+    clusters
 }
 
 fn cluster_status(cluster: &DynamicObject) -> (Option<pbjson_types::Struct>, Option<String>) {
@@ -309,6 +402,70 @@ mod tests {
             (observed.clusters["c2"].present, observed.clusters["c2"].reason.as_str()),
             (true, "Deleting")
         );
+    }
+
+    fn release(name: &str) -> Arc<DynamicObject> {
+        object(json!({
+            "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+            "metadata": { "name": name, "namespace": "qdrant" },
+            "spec": { "interval": "10m", "chart": { "spec": {
+                "chart": "c", "version": "x".repeat(1 << 20),
+                "sourceRef": { "kind": "HelmRepository", "name": "r" },
+            }}},
+        }))
+    }
+
+    #[test]
+    fn releases_are_cut_and_those_that_are_pinned_come_first() {
+        // The pinned one, qdrant-operator-v2, is one of them and the last by name.
+        for (others, cut) in [(MAX_COMPONENTS - 1, false), (MAX_COMPONENTS, true)] {
+            let releases = (0..others).map(|i| release(&format!("a{i:03}"))).collect();
+            let (observed, status) = observe(&Seen { releases, ..Seen::default() }, &known());
+            assert_eq!(observed.components.len(), MAX_COMPONENTS);
+            assert!(observed.components.contains_key("qdrant-operator-v2"));
+            assert_eq!(status.helm_releases.len(), MAX_COMPONENTS);
+            let message = status.message.expect("a message");
+            let expected = format!("only 64 of {} releases", others + 1);
+            assert_eq!(message.contains(&expected), cut, "{message}");
+            assert_eq!(observed.region.as_ref().expect("a region").message, message);
+            assert!(message.len() <= MAX_MESSAGE);
+            assert!(observed.encoded_len() <= MAX_OBSERVED);
+        }
+    }
+
+    #[test]
+    fn clusters_are_cut_and_those_to_be_deleted_come_first() {
+        for (present, cut) in [(MAX_CLUSTERS - 1, false), (MAX_CLUSTERS, true)] {
+            let mut desired = pins::tests::desired();
+            let want = desired.clusters["c1"].clone();
+            desired.clusters = (0..present).map(|i| (format!("a{i:04}"), want.clone())).collect();
+            desired.clusters.insert("z".into(), ClusterWant::Deleted);
+            let known = Known { desired: Some(Arc::new(desired)), ..known() };
+            let (observed, status) = observe(&Seen::default(), &known);
+            assert_eq!(observed.clusters.len(), MAX_CLUSTERS);
+            assert!(observed.clusters.contains_key("z"));
+            let message = status.message.expect("a message");
+            assert_eq!(message.contains("only 1000 of 1001 clusters"), cut, "{message}");
+        }
+    }
+
+    #[test]
+    fn the_whole_message_fits() {
+        let status = json!({ "message": "x".repeat(MAX_CLUSTER_STATUS - 1000) });
+        for (count, cut) in [(50, false), (100, true)] {
+            let mut desired = pins::tests::desired();
+            let want = desired.clusters["c1"].clone();
+            desired.clusters = (0..count).map(|i| (format!("c{i}"), want.clone())).collect();
+            let clusters = (0..count).map(|i| cluster(&format!("c{i}"), status.clone())).collect();
+            let known = Known { desired: Some(Arc::new(desired)), ..known() };
+            let (observed, status) = observe(&Seen { clusters, ..Seen::default() }, &known);
+            assert!(observed.encoded_len() <= MAX_OBSERVED, "{}", observed.encoded_len());
+            assert!(observed.clusters.values().all(|cluster| cluster.present));
+            assert_eq!(observed.clusters.len(), count);
+            assert_eq!(observed.clusters.values().any(|c| c.status.is_none()), cut);
+            let message = status.message.expect("a message");
+            assert_eq!(message.contains("left out"), cut, "{message}");
+        }
     }
 
     #[test]

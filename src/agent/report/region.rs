@@ -26,6 +26,9 @@ const MAX_NODES: usize = 500;
 const MAX_CLASSES: usize = 100;
 /// The longest parameter value that is reported, in bytes.
 const MAX_PARAMETER: usize = 1024;
+/// The parameters of all classes of one kind together, in bytes; the rest have none in the report. It
+/// keeps the status below what etcd takes in one object.
+const MAX_PARAMETERS: usize = 256 << 10;
 const DEFAULT_CLASS: &str = "storageclass.kubernetes.io/is-default-class";
 
 /// The parts of the status that describe the cluster itself.
@@ -55,6 +58,8 @@ pub fn describe(
     snapshots.truncate(MAX_CLASSES);
     attributes.truncate(MAX_CLASSES);
     infos.truncate(MAX_NODES);
+    bound(storage.iter_mut().map(|class| &mut class.parameters));
+    bound(attributes.iter_mut().map(|class| &mut class.parameters));
     QdrantCloudRegionStatus {
         k8s_version: (!version.is_empty()).then(|| version.to_owned()),
         k8s_distribution: Some(distribution::detect(nodes.iter().map(AsRef::as_ref), version)),
@@ -65,6 +70,19 @@ pub fn describe(
         volume_attributes_classes: attributes,
         node_infos: infos,
         ..QdrantCloudRegionStatus::default()
+    }
+}
+
+/// Empties what goes over [`MAX_PARAMETERS`].
+fn bound<'a>(all: impl Iterator<Item = &'a mut BTreeMap<String, String>>) {
+    let mut used = 0;
+    for parameters in all {
+        let size: usize = parameters.iter().map(|(key, value)| key.len() + value.len()).sum();
+        if used + size > MAX_PARAMETERS {
+            parameters.clear();
+        } else {
+            used += size;
+        }
     }
 }
 
@@ -222,6 +240,15 @@ mod tests {
         assert_eq!(wire.volume_snapshot_classes[0].driver, "csi.test");
         let capacity = status.node_infos[0].capacity.as_ref().expect("capacity");
         assert_eq!(capacity.memory.as_deref(), Some("4Gi"));
+    }
+
+    #[test]
+    fn parameters_are_bounded_together() {
+        let one = BTreeMap::from([("k".to_owned(), "x".repeat(1023))]);
+        let mut all = vec![one; MAX_PARAMETERS / 1024 + 1];
+        bound(all.iter_mut());
+        assert_eq!(all.iter().filter(|parameters| parameters.is_empty()).count(), 1);
+        assert!(all.last().expect("one").is_empty());
     }
 
     #[test]

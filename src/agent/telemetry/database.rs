@@ -4,8 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
 use futures::{StreamExt as _, stream};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{Pod, PodStatus};
 use kube::{ResourceExt as _, api::DynamicObject};
+use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::{
@@ -37,6 +38,18 @@ struct Target {
     cluster: String,
     name: String,
     address: String,
+    /// The pod's Ready condition.
+    ready: bool,
+}
+
+/// What a node said.
+#[derive(Debug, PartialEq, Eq)]
+enum Answer {
+    Body(Vec<u8>),
+    /// It wants an API key, which the agent does not have.
+    Locked,
+    /// Nothing, an error, or too much.
+    Nothing,
 }
 
 impl Databases {
@@ -63,7 +76,7 @@ impl Databases {
         let mut records: Vec<DatabaseTelemetry> = Vec::new();
         let mut answers = std::pin::pin!(answers);
         while let Some((answer, target)) = answers.next().await {
-            let node = node(target.name, answer.as_deref());
+            let node = node(target.name, target.ready, &answer);
             match records.last_mut().filter(|record| record.cluster_id == target.cluster) {
                 Some(record) => record.nodes.push(node),
                 None => records.push(DatabaseTelemetry {
@@ -76,20 +89,27 @@ impl Databases {
         records
     }
 
-    async fn ask(&self, target: &Target) -> Option<Vec<u8>> {
+    async fn ask(&self, target: &Target) -> Answer {
         let url = format!("http://{}:{PORT}/telemetry?details_level=1", target.address);
-        let response = self.http.get(url).send().await.ok()?.error_for_status().ok()?;
+        let Ok(response) = self.http.get(url).send().await else { return Answer::Nothing };
+        if is_locked(response.status()) {
+            return Answer::Locked;
+        }
+        let Ok(response) = response.error_for_status() else { return Answer::Nothing };
         let mut body = Vec::new();
         let mut chunks = response.bytes_stream();
         while let Some(chunk) = chunks.next().await {
-            let chunk = chunk.ok()?;
-            if body.len() + chunk.len() > MAX_BODY {
-                return None;
+            match chunk {
+                Ok(chunk) if body.len() + chunk.len() <= MAX_BODY => body.extend_from_slice(&chunk),
+                _ => return Answer::Nothing,
             }
-            body.extend_from_slice(&chunk);
         }
-        Some(body)
+        Answer::Body(body)
     }
+}
+
+fn is_locked(status: StatusCode) -> bool {
+    matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
 }
 
 /// Running pods of the clusters, those of one cluster together.
@@ -104,15 +124,21 @@ fn targets(clusters: &[Arc<DynamicObject>], pods: &[Arc<Pod>]) -> Vec<Target> {
             }
             if let Some(ip) = &status.pod_ip {
                 let address = if ip.contains(':') { format!("[{ip}]") } else { ip.clone() };
-                targets.push(Target { cluster: id.clone(), name: pod.name_any(), address });
+                let ready = is_ready(status);
+                targets.push(Target { cluster: id.clone(), name: pod.name_any(), address, ready });
             }
         }
     }
     targets
 }
 
+fn is_ready(status: &PodStatus) -> bool {
+    let mut conditions = status.conditions.iter().flatten();
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
 #[derive(Deserialize)]
-struct Answer {
+struct Body {
     result: Telemetry,
 }
 
@@ -146,10 +172,15 @@ struct Named {
     points: u64,
 }
 
-/// A node by its answer; without one that can be read it is not healthy.
-fn node(name: String, answer: Option<&[u8]>) -> DatabaseNode {
-    let answer = answer.and_then(|body| serde_json::from_slice::<Answer>(body).ok());
-    let Some(Answer { result }) = answer else {
+/// A node by its answer. Without one that can be read it is not healthy; one that wants an API key is as
+/// healthy as its pod is ready, and nothing else is known of it.
+fn node(name: String, ready: bool, answer: &Answer) -> DatabaseNode {
+    let body = match answer {
+        Answer::Locked => return DatabaseNode { name, healthy: ready, ..DatabaseNode::default() },
+        Answer::Body(body) => serde_json::from_slice::<Body>(body).ok(),
+        Answer::Nothing => None,
+    };
+    let Some(Body { result }) = body else {
         return DatabaseNode { name, ..DatabaseNode::default() };
     };
     let collections = result.collections.collections.into_iter().take(MAX_COLLECTIONS);
@@ -204,7 +235,7 @@ mod tests {
                 { "id": "books", "vectors": 12, "config": { "x": 1 } }, { "id": "films" },
             ]},
         }});
-        let found = node("n".into(), Some(body.to_string().as_bytes()));
+        let found = node("n".into(), false, &Answer::Body(body.to_string().into_bytes()));
         assert!(found.healthy);
         let collections: Vec<_> =
             found.collections.iter().map(|c| (c.name.as_str(), c.points)).collect();
@@ -212,8 +243,30 @@ mod tests {
             (found.version.as_str(), collections),
             ("1.15.0", vec![("books", 12), ("films", 0)])
         );
-        for body in [None, Some(&b"{}"[..]), Some(&b"<html>"[..])] {
-            assert!(!node("n".into(), body).healthy);
+        for body in [&b"{}"[..], b"<html>"] {
+            assert!(!node("n".into(), true, &Answer::Body(body.to_vec())).healthy);
         }
+        assert!(!node("n".into(), true, &Answer::Nothing).healthy);
+    }
+
+    #[test]
+    fn a_node_that_wants_a_key_is_as_healthy_as_its_pod() {
+        for (status, locked) in [(401, true), (403, true), (400, false), (500, false)] {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(is_locked(status), locked, "{status}");
+        }
+        for ready in [true, false] {
+            let found = node("n".into(), ready, &Answer::Locked);
+            assert_eq!(found, DatabaseNode { name: "n".into(), healthy: ready, ..found.clone() });
+            assert!(found.version.is_empty() && found.collections.is_empty());
+        }
+        let status = |value| -> PodStatus {
+            serde_json::from_value(json!({ "conditions": [
+                { "type": "Initialized", "status": "True" }, { "type": "Ready", "status": value },
+            ]}))
+            .expect("a status")
+        };
+        assert!(is_ready(&status("True")) && !is_ready(&status("False")));
+        assert!(!is_ready(&PodStatus::default()));
     }
 }

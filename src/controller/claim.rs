@@ -1,0 +1,123 @@
+//! Whose release it is: pure. Two HelmReleases that name the same Helm release must not fight over it.
+
+use std::sync::Arc;
+
+use kube::ResourceExt as _;
+
+use crate::api::helm_release::{HelmRelease, Snapshot};
+
+/// How release records name the object that they were made for: `<name>/<uid>`.
+pub fn holder(release: &HelmRelease) -> String {
+    format!("{}/{}", release.name_any(), release.uid().unwrap_or_default())
+}
+
+/// The name of another object that has the Helm release `name`. `recorded` is who made its newest revision,
+/// if it says so; `all` are the live HelmReleases of the namespace.
+///
+/// Whoever made the newest revision has the release; without such a word, whoever noted it in its status; then
+/// the older object.
+pub fn taken(
+    release: &HelmRelease,
+    name: &str,
+    recorded: Option<&str>,
+    all: &[Arc<HelmRelease>],
+) -> Option<String> {
+    if recorded == Some(&holder(release)) {
+        return None;
+    }
+    let others = || all.iter().filter(|other| other.uid() != release.uid());
+    if let Some(owner) = others().find(|other| recorded == Some(&holder(other))) {
+        return Some(owner.name_any());
+    }
+    let rank = |release: &HelmRelease| {
+        let noted = release.status.as_ref().and_then(|s| s.history.first());
+        let noted = noted.is_some_and(|head| head.name == name);
+        let made = release.creation_timestamp().map(|t| t.0);
+        (!noted, made, release.name_any())
+    };
+    let own = rank(release);
+    others()
+        .filter(|other| other.release_name().is_ok_and(|n| n.as_str() == name))
+        .find(|other| rank(other) < own)
+        .map(|other| other.name_any())
+}
+
+/// Whether the deletion of the object `holder` takes the release with it, whose newest revision is `version`,
+/// made for `recorded`: it made it, it has adopted it, or a person has upgraded by hand what it had made.
+pub fn uninstalls(
+    version: u32,
+    recorded: Option<&str>,
+    holder: Option<&str>,
+    history: &[Snapshot],
+) -> bool {
+    let adopted = history.first().is_some_and(|head| head.version == i64::from(version));
+    match recorded {
+        Some(_) => recorded == holder || adopted,
+        None => !history.is_empty(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn release(name: &str, made: u32, noted: bool) -> Arc<HelmRelease> {
+        let history = json!([{
+            "digest": "d", "name": "web", "namespace": "n", "version": 3, "status": "deployed",
+            "chartName": "c", "chartVersion": "1.0.0", "configDigest": "d",
+            "firstDeployed": "2026-01-01T00:00:00Z", "lastDeployed": "2026-01-01T00:00:00Z",
+        }]);
+        let release = serde_json::from_value(json!({
+            "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+            "metadata": {
+                "name": name, "namespace": "n", "uid": format!("uid-{name}"),
+                "creationTimestamp": format!("2026-01-0{made}T00:00:00Z"),
+            },
+            "spec": {"interval": "1m", "releaseName": "web"},
+            "status": {"history": if noted { history } else { json!([]) }},
+        }));
+        Arc::new(release.expect("a release"))
+    }
+
+    #[test]
+    fn one_of_two_has_the_release() {
+        for (a_noted, b_noted, recorded, a_taken) in [
+            (false, false, None, false),
+            (false, true, None, true),
+            (true, true, None, false),
+            (true, false, Some("b/uid-b"), true),
+            (false, true, Some("a/uid-a"), false),
+            (false, false, Some("gone/uid-gone"), false),
+            (false, true, Some("gone/uid-gone"), true),
+        ] {
+            let (a, b) = (release("a", 1, a_noted), release("b", 2, b_noted));
+            let all = [a.clone(), b.clone()];
+            let of = |r: &HelmRelease| taken(r, "web", recorded, &all);
+            let expected = (a_taken.then(|| "b".to_owned()), (!a_taken).then(|| "a".to_owned()));
+            assert_eq!((of(&a), of(&b)), expected, "{a_noted} {b_noted} {recorded:?}");
+        }
+        let a = release("a", 1, false);
+        assert_eq!(taken(&a, "web", None, &[a.clone()]), None);
+    }
+
+    #[test]
+    fn a_deletion_takes_its_own_release_alone() {
+        let noted = release("a", 1, true).status.clone().expect("status").history;
+        let mine = Some("a/uid-a");
+        for (version, recorded, history, expected) in [
+            (3, mine, &noted[..0], true),
+            (3, Some("b/uid-b"), &noted[..0], false),
+            (3, Some("gone/uid"), &noted[..], true),
+            (4, Some("b/uid-b"), &noted[..], false),
+            (4, None, &noted[..], true),
+            (3, None, &noted[..0], false),
+        ] {
+            assert_eq!(
+                uninstalls(version, recorded, mine, history),
+                expected,
+                "{version} {recorded:?}"
+            );
+        }
+    }
+}

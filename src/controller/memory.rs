@@ -1,0 +1,293 @@
+//! What the controller remembers of each object between two reconciliations, in memory alone: when it is due
+//! again, how often it failed in a row, and which of its versions this process has written itself.
+//!
+//! Each write of a status wakes its own object. Without this memory such a wake would be one more attempt, and
+//! an attempt that fails with other words each time would follow itself for ever.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::PartialObjectMeta;
+use kube::runtime::controller::Action;
+use kube::{Resource, ResourceExt as _};
+
+use super::decide;
+use crate::api::annotation;
+use crate::api::helm_release::HelmRelease;
+use crate::api::helm_repository::HelmRepository;
+
+/// When an object is looked at again if nothing happens before: after this time, or not at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest(pub Option<Duration>);
+
+impl Rest {
+    pub const UNTIL_CHANGE: Self = Self(None);
+    /// There is something newer to look at.
+    pub const NONE: Self = Self(Some(Duration::ZERO));
+
+    pub fn of(duration: Duration) -> Self {
+        Self(Some(duration))
+    }
+}
+
+impl From<Rest> for Action {
+    fn from(rest: Rest) -> Self {
+        rest.0.map_or_else(Action::await_change, Action::requeue)
+    }
+}
+
+/// All that makes a new attempt worth while. What the controller itself writes to the object is not in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fingerprint {
+    generation: Option<i64>,
+    deleted: bool,
+    requests: [Option<String>; 3],
+    /// How often something that the object depends on was seen to change.
+    wakes: u64,
+}
+
+#[derive(Default)]
+struct Known {
+    errors: u64,
+    resting: Option<(Fingerprint, Option<Instant>)>,
+    /// The resourceVersion that this process wrote last.
+    written: u64,
+}
+
+#[derive(Default)]
+struct Inner {
+    /// By UID.
+    objects: HashMap<String, Known>,
+    /// The version last seen of each thing that objects depend on, and how often that changed.
+    causes: HashMap<String, (String, u64)>,
+}
+
+/// A cheap handle; clones share what is remembered.
+#[derive(Clone, Default)]
+pub struct Memory(Arc<Mutex<Inner>>);
+
+impl Memory {
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn cause(&self, cause: String, version: Option<String>) {
+        let mut inner = self.inner();
+        let (known, changes) = inner.causes.entry(cause).or_default();
+        let version = version.unwrap_or_default();
+        if *known != version {
+            *known = version;
+            *changes += 1;
+        }
+    }
+
+    /// A HelmRepository was seen.
+    pub fn saw_repository(&self, repository: &HelmRepository) {
+        self.cause(repository_cause(&repository.name_any()), repository.resource_version());
+    }
+
+    /// A release record was seen; `release` is Helm's name.
+    pub fn saw_record(&self, release: &str, record: &PartialObjectMeta<Secret>) {
+        self.cause(record_cause(release), record.metadata.resource_version.clone());
+    }
+
+    /// An object that values come from was seen.
+    pub fn saw_values<K: Resource<DynamicType = ()>>(&self, object: &PartialObjectMeta<K>) {
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let cause = values_cause(&K::kind(&()), name);
+        self.cause(cause, object.metadata.resource_version.clone());
+    }
+
+    pub fn fingerprint(&self, release: &HelmRelease) -> Fingerprint {
+        let mut causes = Vec::new();
+        if let Some(chart) = &release.spec.chart {
+            causes.push(repository_cause(&chart.spec.source_ref.name));
+        }
+        if let Ok(name) = release.release_name() {
+            causes.push(record_cause(name.as_str()));
+        }
+        for reference in &release.spec.values_from {
+            causes.push(values_cause(super::values::kind(reference), &reference.name));
+        }
+        let inner = self.inner();
+        let changes = |cause: &String| inner.causes.get(cause).map_or(0, |(_, changes)| *changes);
+        let request = |name| release.request(name).map(str::to_owned);
+        Fingerprint {
+            generation: release.metadata.generation,
+            deleted: release.metadata.deletion_timestamp.is_some(),
+            requests: [
+                request(annotation::REQUESTED_AT),
+                request(annotation::FORCE_AT),
+                request(annotation::RESET_AT),
+            ],
+            wakes: causes.iter().map(changes).sum(),
+        }
+    }
+
+    /// How long there is still nothing to do about the object; None: now is the time.
+    pub fn resting(&self, uid: &str, now: &Fingerprint) -> Option<Rest> {
+        let inner = self.inner();
+        let (then, until) = inner.objects.get(uid)?.resting.as_ref()?;
+        if then != now {
+            return None;
+        }
+        match until {
+            None => Some(Rest::UNTIL_CHANGE),
+            Some(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                (!left.is_zero()).then(|| Rest::of(left))
+            }
+        }
+    }
+
+    /// Nothing is to be done before that, as long as the fingerprint stays: the one that the attempt began with.
+    pub fn rest(&self, uid: &str, began_with: Fingerprint, rest: Rest) {
+        let until = rest.0.map(|after| Instant::now() + after);
+        self.inner().objects.entry(uid.to_owned()).or_default().resting = Some((began_with, until));
+    }
+
+    /// The pause before the next attempt: it doubles with each error in a row, with up to half of it left to
+    /// chance. Never shorter than what a server asked for.
+    pub fn pause(&self, uid: &str, asked: Option<Duration>) -> Duration {
+        let mut inner = self.inner();
+        let known = inner.objects.entry(uid.to_owned()).or_default();
+        known.errors += 1;
+        let pause = decide::pause(known.errors).mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        pause.max(asked.unwrap_or_default())
+    }
+
+    pub fn no_error(&self, uid: &str) {
+        if let Some(known) = self.inner().objects.get_mut(uid) {
+            known.errors = 0;
+        }
+    }
+
+    /// This process has made the object's version `resource_version`.
+    pub fn wrote(&self, object: &HelmRelease) {
+        let (Some(uid), Some(version)) = (object.uid(), version(object)) else { return };
+        let mut inner = self.inner();
+        let known = inner.objects.entry(uid).or_default();
+        known.written = known.written.max(version);
+    }
+
+    /// Whether this process has written the object since this copy of it was made.
+    pub fn is_stale(&self, object: &HelmRelease) -> bool {
+        let (Some(uid), Some(version)) = (object.uid(), version(object)) else { return false };
+        self.inner().objects.get(&uid).is_some_and(|known| known.written > version)
+    }
+
+    pub fn forget(&self, uid: &str) {
+        self.inner().objects.remove(uid);
+    }
+}
+
+/// Resource versions are numbers that grow (Kubernetes' API conventions since 1.35; etcd's revision before).
+fn version(object: &HelmRelease) -> Option<u64> {
+    object.metadata.resource_version.as_ref()?.parse().ok()
+}
+
+fn repository_cause(name: &str) -> String {
+    format!("HelmRepository/{name}")
+}
+
+fn record_cause(release: &str) -> String {
+    format!("record/{release}")
+}
+
+fn values_cause(kind: &str, name: &str) -> String {
+    format!("{kind}/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn release(generation: i64, resource_version: &str) -> HelmRelease {
+        serde_json::from_value(json!({
+            "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+            "metadata": {
+                "name": "a", "namespace": "n", "uid": "u",
+                "generation": generation, "resourceVersion": resource_version,
+            },
+            "spec": {
+                "interval": "1m",
+                "valuesFrom": [{"kind": "Secret", "name": "s"}],
+                "chart": {"spec": {
+                    "chart": "c", "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+                }},
+            },
+        }))
+        .expect("a release")
+    }
+
+    fn secret(name: &str, version: &str) -> PartialObjectMeta<Secret> {
+        serde_json::from_value(json!({"metadata": {"name": name, "resourceVersion": version}}))
+            .expect("metadata")
+    }
+
+    #[test]
+    fn an_own_status_write_does_not_end_a_rest() {
+        let memory = Memory::default();
+        let before = memory.fingerprint(&release(1, "10"));
+        memory.rest("u", before, Rest::of(Duration::from_secs(1000)));
+        let rest = |release| memory.resting("u", &memory.fingerprint(&release));
+        assert!(rest(release(1, "11")).is_some());
+        assert_eq!(rest(release(2, "12")), None, "a newer spec");
+        let mut asked = release(1, "12");
+        asked.annotations_mut().insert(annotation::REQUESTED_AT.into(), "now".into());
+        assert_eq!(rest(asked), None, "a request");
+    }
+
+    #[test]
+    fn what_a_release_depends_on_ends_its_rest() {
+        let memory = Memory::default();
+        let rest = || {
+            let now = memory.fingerprint(&release(1, "1"));
+            memory.rest("u", now, Rest::UNTIL_CHANGE);
+        };
+        let resting = || memory.resting("u", &memory.fingerprint(&release(1, "1"))).is_some();
+        rest();
+        memory.saw_values(&secret("other", "1"));
+        memory.saw_record("other", &secret("other", "1"));
+        assert!(resting());
+        memory.saw_values(&secret("s", "1"));
+        assert!(!resting());
+        rest();
+        memory.saw_values(&secret("s", "1"));
+        assert!(resting(), "seen again, and the same");
+        memory.saw_record("a", &secret("sh.helm.release.v1.a.v1", "7"));
+        assert!(!resting());
+    }
+
+    #[test]
+    fn a_rest_ends_and_pauses_grow() {
+        let memory = Memory::default();
+        let print = || memory.fingerprint(&release(1, "1"));
+        memory.rest("u", print(), Rest::NONE);
+        assert_eq!(memory.resting("u", &print()), None);
+        assert!(memory.pause("u", None) <= Duration::from_secs(5));
+        for _ in 0..8 {
+            memory.pause("u", None);
+        }
+        assert!(memory.pause("u", None) >= Duration::from_secs(150));
+        memory.no_error("u");
+        assert!(memory.pause("u", None) <= Duration::from_secs(5));
+        let asked = Duration::from_secs(900);
+        assert_eq!(memory.pause("u", Some(asked)), asked);
+    }
+
+    #[test]
+    fn copies_from_before_an_own_write_are_stale() {
+        let memory = Memory::default();
+        assert!(!memory.is_stale(&release(1, "9")));
+        memory.wrote(&release(1, "10"));
+        assert!(memory.is_stale(&release(1, "9")));
+        assert!(!memory.is_stale(&release(1, "10")));
+        assert!(!memory.is_stale(&release(1, "11")));
+        memory.forget("u");
+        assert!(!memory.is_stale(&release(1, "9")));
+    }
+}
