@@ -22,7 +22,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     pbjson_build::Builder::new()
         .register_descriptors(&encoded)?
         .ignore_unknown_fields()
-        .build(&[".pinnace", ".qdrant"])?;
+        .build(&[".pinnace.agent"])?;
+    // Clients of the REST API expect fields that are empty, as gRPC-gateway writes them.
+    pbjson_build::Builder::new()
+        .register_descriptors(&encoded)?
+        .ignore_unknown_fields()
+        .emit_fields()
+        .build(&[".pinnace.console", ".qdrant"])?;
     Ok(())
 }
 

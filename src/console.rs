@@ -10,6 +10,7 @@ pub mod clusters;
 pub mod command;
 pub mod desk;
 pub mod hybrid;
+pub mod identity;
 pub mod keys;
 pub mod link;
 pub mod live;

@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use super::{
-    desk::{Shared, now},
+    desk::{MAX_CLUSTERS, Shared, now},
     status,
     store::ClusterRow,
 };
@@ -140,7 +140,7 @@ impl ClusterService for Clusters {
         }
         let environment = cluster.cloud_provider_region_id.clone();
         let _turn = self.desk.turns.take(&environment).await;
-        self.desk.environment(&environment).await?;
+        let home = self.desk.environment(&environment).await?;
         let others = self.desk.store.clusters(None).await?;
         if others.iter().any(|row| row.document.name == cluster.name) {
             return Err(Status::already_exists(format!(
@@ -155,11 +155,19 @@ impl ClusterService for Clusters {
             configuration.last_modified_at = Some(stamp);
             configuration.version.get_or_insert_with(|| spec::DEFAULT_VERSION.into());
         }
+        let row = ClusterRow { document: cluster.clone(), deleted_in: None };
+        let mut wants = self.desk.cluster_wants(&environment).await?;
+        if wants.len() >= MAX_CLUSTERS {
+            return Err(Status::invalid_argument(format!(
+                "the environment has {MAX_CLUSTERS} clusters, and may not have more"
+            )));
+        }
+        wants.insert(cluster.id.clone(), want(&row));
+        self.desk.check_size(&home.document, wants)?;
         self.desk.store.add_cluster(&cluster, now()).await?;
         self.desk.settle(&environment).await?;
         let text = format!("cluster {} was created", cluster.name);
         self.desk.note(&environment, "cluster-created", &text).await;
-        let row = ClusterRow { document: cluster, deleted_in: None };
         Ok(Response::new(CreateClusterResponse { cluster: Some(self.shown(row).await?) }))
     }
 

@@ -18,7 +18,7 @@ use super::{
     auth::AdminKey,
     catalogue::{Catalogue, OciCharts},
     desk::{Desk, Shared},
-    keys::{self, Keys},
+    identity, keys,
     live::Live,
     serve,
     settings::{RegistryAccess, Settings},
@@ -178,10 +178,11 @@ impl Serve {
         })
         .context("cannot set up the registry client")?;
         let charts = OciCharts::new(client, settings.chart_repository.clone());
+        let identity = identity::open(&store, &self.data).await?;
         let desk = Desk {
             settings,
-            account_id: account_id(&self.data)?,
-            keys: Keys::open(&self.data)?,
+            account_id: identity.account_id,
+            keys: identity.keys,
             store,
             live: Live::default(),
             catalogue: Catalogue::new(Box::new(charts)),
@@ -232,18 +233,4 @@ async fn admin_key(store: &Store, data: &Path) -> anyhow::Result<AdminKey> {
     store.set_admin_key_hash(&hash).await?;
     println!("Admin key (also in {}, shown only now): {}", path.display(), key.expose());
     Ok(AdminKey::new(hash))
-}
-
-/// The id of this Console's only account; the first start makes it.
-fn account_id(data: &Path) -> anyhow::Result<String> {
-    let path = data.join("account-id");
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim().to_owned()),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let id = uuid::Uuid::new_v4().to_string();
-            keys::write_private(&path, &id)?;
-            Ok(id)
-        }
-        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
-    }
 }

@@ -13,10 +13,21 @@ use super::{
     live::{Freshness, Live},
     pins,
     settings::Settings,
-    store::{EnvironmentRow, Store, StoreError},
+    store::{Chosen, EnvironmentRow, Store, StoreError},
     turns::Turns,
 };
-use crate::model::desired::{ClusterWant, SignedDesired};
+use crate::{
+    model::{
+        desired::{ClusterWant, MAX_DOCUMENT, SignedDesired},
+        digest::Digest,
+    },
+    proto::qdrant::cloud::hybrid::v1::HybridCloudEnvironment as Environment,
+};
+
+/// Clusters that one environment may have.
+pub const MAX_CLUSTERS: usize = 1000;
+/// Kept free in a desired state for the versions and keys of later generations, in bytes.
+const SPARE: usize = 16 << 10;
 
 /// The Console, shared by both APIs, the agent link and the pages.
 pub struct Desk {
@@ -40,7 +51,7 @@ impl Desk {
             self.live.set_epoch(&environment, epoch);
         }
         for row in self.store.environments().await? {
-            self.settle(&row.document.id).await?;
+            self.refresh(&row.document.id).await?;
         }
         Ok(Arc::new(self))
     }
@@ -48,6 +59,41 @@ impl Desk {
     /// Signs a new generation if what the environment should be has changed, and wakes its stream.
     pub async fn settle(&self, environment: &str) -> Result<(), StoreError> {
         self.settle_above(environment, 0).await
+    }
+
+    /// As [`Desk::settle`] where nobody could correct a state that has become too large: the present
+    /// one stays, and the log says so.
+    pub async fn refresh(&self, environment: &str) -> Result<(), StoreError> {
+        match self.settle(environment).await {
+            Err(error @ StoreError::TooLarge(_)) => {
+                tracing::error!(%error, environment, "the desired state stays as it was");
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Refuses an environment with these clusters if an agent would refuse the document of it.
+    pub fn check_size(
+        &self,
+        environment: &Environment,
+        clusters: BTreeMap<String, ClusterWant>,
+    ) -> Result<(), Status> {
+        let chosen = Chosen { version: semver::Version::new(0, 0, 0), digest: Digest::of(b"") };
+        let inputs = pins::Inputs {
+            settings: &self.settings,
+            public_key: &self.keys.desired.verifying_key(),
+            environment,
+            agent: Some(&chosen),
+            operator: Some(&chosen),
+            access_key_hash: "",
+            clusters,
+        };
+        let size = serde_json::to_vec(&pins::desired(&inputs, 0)).map_or(usize::MAX, |d| d.len());
+        if size + SPARE > MAX_DOCUMENT {
+            return Err(StoreError::TooLarge(size).into());
+        }
+        Ok(())
     }
 
     /// As [`Desk::settle`], and the generation ends above `floor`: the agent has one of that number
@@ -82,6 +128,9 @@ impl Desk {
             desired.generation = generation.max(floor) + 1;
             let signed = SignedDesired::sign(&desired, &self.keys.desired)
                 .map_err(|e| StoreError::Corrupt { what: "desired state", source: e.into() })?;
+            if signed.document.len() > MAX_DOCUMENT {
+                return Err(StoreError::TooLarge(signed.document.len()));
+            }
             if self.store.set_desired(&desired, &signed).await? {
                 self.live.wake(environment);
                 return Ok(());
@@ -89,7 +138,8 @@ impl Desk {
         }
     }
 
-    async fn cluster_wants(
+    /// What is wanted of each of the environment's clusters.
+    pub async fn cluster_wants(
         &self,
         environment: &str,
     ) -> Result<BTreeMap<String, ClusterWant>, StoreError> {
@@ -140,6 +190,9 @@ pub fn now() -> i64 {
 
 impl From<StoreError> for Status {
     fn from(error: StoreError) -> Self {
+        if matches!(error, StoreError::TooLarge(_)) {
+            return Self::invalid_argument(error.to_string());
+        }
         internal("the Console's database failed; its log says why", error)
     }
 }

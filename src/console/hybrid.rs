@@ -63,6 +63,8 @@ impl Hybrid {
         if !violations.is_empty() {
             return Err(Status::invalid_argument(violations.join("; ")));
         }
+        let clusters = self.desk.cluster_wants(&document.id).await?;
+        self.desk.check_size(document, clusters)?;
         let namespace =
             document.configuration.as_ref().map(|c| c.namespace.as_str()).unwrap_or_default();
         match self.desk.store.save_environment(document, new).await? {

@@ -89,7 +89,7 @@ impl AgentLinkService for Link {
             )));
         };
         if before.as_deref() != Some(&hash) {
-            self.desk.settle(environment).await?;
+            self.desk.refresh(environment).await?;
         }
         let claims = Claims::new(environment.to_owned(), epoch, now());
         Ok(Response::new(AuthenticateResponse {

@@ -4,7 +4,7 @@
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Form, Path, Request, State},
+    extract::{Form, Path, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Redirect, Response},
@@ -18,7 +18,7 @@ use super::{
     auth::AdminKey,
     desk::{Shared, now},
     hybrid::Hybrid,
-    rest::{Services, http_status},
+    rest::{Services, http_status, whole_body},
     versions::Versions,
 };
 use crate::proto::{
@@ -37,7 +37,6 @@ mod view;
 use form::NewEnvironment;
 use session::Session;
 
-const MAX_FORM: usize = 1 << 20;
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
@@ -69,7 +68,7 @@ pub fn routes(desk: Shared, admin: AdminKey, services: &Services) -> Router {
         .route("/assets/console.css", get(|| asset("text/css", templates::CSS)))
         .route("/assets/console.js", get(|| asset("text/javascript", templates::SCRIPT)))
         .layer(middleware::from_fn(protected))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
+        .layer(middleware::from_fn(whole_body))
         .with_state(pages)
 }
 

@@ -5,8 +5,8 @@
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, Path, Query, Request as HttpRequest, State},
+    body::{Body, Bytes, to_bytes},
+    extract::{Path, Query, Request as HttpRequest, State},
     http::StatusCode,
     middleware::{self, Next},
     response::{IntoResponse, Response as HttpResponse},
@@ -14,7 +14,7 @@ use axum::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 use tonic::{Code, Request, Response, Status};
 
 use super::{auth::AdminKey, clusters::Clusters, hybrid::Hybrid, mask, versions::Versions};
@@ -37,7 +37,9 @@ use crate::proto::{
 };
 
 /// The largest body that is read, in bytes.
-const MAX_BODY: usize = 1 << 20;
+pub const MAX_BODY: usize = 1 << 20;
+const BODY_WITHIN: Duration = Duration::from_secs(30);
+const LONGEST_REFUSAL: usize = 4 << 10;
 
 /// The services behind the paths.
 #[derive(Clone)]
@@ -68,14 +70,47 @@ pub fn routes(services: Services, admin: AdminKey) -> Router {
         .route(&format!("{CLUSTERS}/{{id}}"), get(get_cluster).delete(delete_cluster))
         .route("/api/{*rest}", axum::routing::any(nothing))
         .method_not_allowed_fallback(wrong_method)
+        .layer(middleware::map_response(as_failure))
+        .layer(middleware::from_fn(whole_body))
         .layer(middleware::from_fn_with_state(admin, authorize))
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(services)
 }
 
 async fn authorize(State(admin): State<AdminKey>, request: HttpRequest, next: Next) -> Answer {
     admin.check_headers(request.headers())?;
     Ok(next.run(request).await)
+}
+
+/// Reads the body before anything else is done, so that whoever sends slowly holds nothing.
+pub async fn whole_body(request: HttpRequest, next: Next) -> Answer {
+    let (parts, body) = request.into_parts();
+    let read = tokio::time::timeout(BODY_WITHIN, to_bytes(body, MAX_BODY)).await;
+    let bytes = match read {
+        Ok(Ok(bytes)) => bytes,
+        Ok(Err(_)) => {
+            let text = format!("the body could not be read: it may have {MAX_BODY} bytes");
+            return Err(Status::invalid_argument(text).into());
+        }
+        Err(_) => {
+            let text = format!("the body did not come within {} s", BODY_WITHIN.as_secs());
+            return Err(Status::deadline_exceeded(text).into());
+        }
+    };
+    Ok(next.run(HttpRequest::from_parts(parts, Body::from(bytes))).await)
+}
+
+/// Refusals of the framework (a path or query that cannot be decoded) in the shape of all others.
+async fn as_failure(response: HttpResponse) -> HttpResponse {
+    let json = response
+        .headers()
+        .get(http::header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"application/json"));
+    if json || !response.status().is_client_error() {
+        return response;
+    }
+    let text = to_bytes(response.into_body(), LONGEST_REFUSAL).await.unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    Failure::from(Status::invalid_argument(text)).into_response()
 }
 
 async fn nothing() -> Failure {

@@ -10,6 +10,8 @@ use sqlx::{
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 
+use crate::model::desired::MAX_DOCUMENT;
+
 mod access_keys;
 mod clusters;
 mod desired;
@@ -38,6 +40,10 @@ pub enum StoreError {
     Migrate(#[source] sqlx::migrate::MigrateError),
     #[error("the Console's database failed")]
     Query(#[from] sqlx::Error),
+    #[error(
+        "the environment would need a desired state of {0} bytes, and {MAX_DOCUMENT} are accepted: make its configuration smaller or delete clusters"
+    )]
+    TooLarge(usize),
     #[error("the Console's database holds a {what} that cannot be read")]
     Corrupt {
         what: &'static str,
@@ -80,6 +86,22 @@ impl Store {
     /// Begins a transaction that holds the write lock from the start, so that what it read stays true.
     async fn write(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
         Ok(self.pool.begin_with("BEGIN IMMEDIATE").await?)
+    }
+
+    /// What this database belongs to, such as `account-id`; none before the first start.
+    pub async fn fact(&self, name: &'static str) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query_scalar("SELECT value FROM console WHERE name = ?").bind(name);
+        Ok(row.fetch_optional(&self.pool).await?)
+    }
+
+    /// Keeps a fact for good: one that is there stays.
+    pub async fn set_fact(&self, name: &'static str, value: &str) -> Result<(), StoreError> {
+        sqlx::query("INSERT OR IGNORE INTO console (name, value) VALUES (?, ?)")
+            .bind(name)
+            .bind(value)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
     }
 
     /// The hash of the admin key; none before the first start.

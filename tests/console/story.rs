@@ -194,3 +194,39 @@ async fn a_silent_registry_is_named() {
     assert_eq!(refused.code(), Code::Unavailable);
     assert!(refused.message().contains("registry.test did not answer"), "{refused}");
 }
+
+#[tokio::test]
+async fn rest_refuses_in_one_shape_and_shows_empty_fields() {
+    let console = Console::start().await;
+    let (status, list) = console.rest("GET", P, None).await;
+    assert_eq!((status, list), (200, json!({"items": []})));
+    let (status, refused) = console.rest("GET", &format!("{P}/%ff"), None).await;
+    assert_eq!((status, &refused["code"]), (400, &json!(3)), "{refused}");
+    let long = json!({"name": "x".repeat(1 << 20)});
+    let (status, refused) = console.rest("POST", P, Some(long)).await;
+    assert_eq!((status, &refused["code"]), (400, &json!(3)), "{refused}");
+}
+
+#[tokio::test]
+async fn what_no_agent_would_take_is_refused() {
+    let console = Console::start().await;
+    let (environment, _) = console.environment("e").await;
+    let base = format!("/api/cluster/v1/accounts/{ACCOUNT}/clusters");
+    let annotation = json!({"key": "a", "value": "x".repeat(400 << 10)});
+    let mut last = (200, Value::Null);
+    for at in 0..4 {
+        let body = json!({"cluster": {
+            "name": format!("db{at}"), "cloudProviderId": "hybrid", "cloudProviderRegionId": environment,
+            "configuration": {"numberOfNodes": 1, "version": "v1.2.3", "annotations": [annotation]},
+        }});
+        last = console.rest("POST", &base, Some(body)).await;
+        if last.0 != 200 {
+            break;
+        }
+    }
+    assert_eq!(last.0, 400, "{}", last.1);
+    let said = last.1["message"].as_str().unwrap();
+    assert!(said.contains("1048576 are accepted"), "{said}");
+    let stored = console.desk.store.desired(&environment).await.unwrap().unwrap();
+    assert!(stored.signed.document.len() <= 1 << 20);
+}

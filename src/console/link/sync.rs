@@ -11,7 +11,7 @@ use super::{REPLACED, token::Claims};
 use crate::{
     console::{
         clusters,
-        desk::{Shared, now},
+        desk::{MAX_CLUSTERS, Shared, now},
         live::{Cut, Stream},
         transitions,
     },
@@ -31,7 +31,6 @@ const SENT_WITHIN: Duration = Duration::from_secs(30);
 /// Generations above this cannot have come from a Console.
 const HIGHEST_GENERATION: u64 = 1 << 53;
 const MAX_COMPONENTS: usize = 64;
-const MAX_CLUSTERS: usize = 1000;
 const MAX_REFUSAL: usize = 2000;
 
 /// How a session ends.
@@ -256,7 +255,7 @@ impl Session {
             }
         }
         if gone {
-            self.desk.settle(environment).await?;
+            self.desk.refresh(environment).await?;
         }
         Ok(())
     }
