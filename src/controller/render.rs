@@ -55,10 +55,8 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<(Rendered, Value), E
             .map_err(|e| Error::Engine(told(&e)))?;
         let none = Map::new();
         let values = input.values.as_object().unwrap_or(&none);
-        let chart = input
-            .chart
-            .for_values(values, &mut Vec::new())
-            .map_err(|e| Error::Engine(told(&e)))?;
+        let chart =
+            input.chart.for_values(values, &mut Vec::new()).map_err(|e| Error::Engine(told(&e)))?;
         Ok((rendered, chart.to_record()))
     });
     match rendering.await {
