@@ -98,7 +98,7 @@ mod tests {
             assert_eq!((of(&a), of(&b)), expected, "{a_noted} {b_noted} {recorded:?}");
         }
         let a = release("a", 1, false);
-        assert_eq!(taken(&a, "web", None, &[a.clone()]), None);
+        assert_eq!(taken(&a, "web", None, std::slice::from_ref(&a)), None);
     }
 
     #[test]
