@@ -5,7 +5,7 @@
 # A bare shell, such as CI's, has neither of these.
 export HOME ?= /root
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
-.PHONY: help build test demo demo-down fmt lint crds tools install install-test
+.PHONY: help build test demo demo-down test-demo fmt lint crds tools install install-test
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ demo: install tools ## Vendor, customer, Console and an upgrade from end to end 
 
 demo-down: ## Remove all that the demo made
 	dev/demo down
+
+test-demo: install tools ## Run the demo with a cluster and a registry that are there already (root)
+	dev/test-demo
 
 fmt: ## Format the sources
 	cargo fmt --all

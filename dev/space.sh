@@ -225,13 +225,17 @@ issue() {
       )
 }
 
+make_ca() {
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
+    -subj "/CN=$name CA" -addext 'keyUsage=critical,keyCertSign,cRLSign' \
+    -keyout "$state/pki/ca.key" -out "$state/pki/ca.crt" 2>/dev/null
+}
+
 # make_pki NAME…: the space's CA, and one certificate (tls.crt) that is good for
 # the names, for every address of the space, and for the machine's loopback.
 make_pki() {
   local names
-  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 30 \
-    -subj "/CN=$name CA" -addext 'keyUsage=critical,keyCertSign,cRLSign' \
-    -keyout "$state/pki/ca.key" -out "$state/pki/ca.crt" 2>/dev/null
+  make_ca
   names=$(printf 'DNS:%s,' "$@")
   issue tls "/CN=$1" "${names}DNS:localhost,IP:127.0.0.1,IP:$node_ip,IP:$registry_ip"
   trust "$name" "$state/pki/ca.crt"
