@@ -21,7 +21,7 @@ die() {
 
 # Prints the comment at the top of the script.
 usage() {
-  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2
+  sed -n '2,/^[^#]/{/^# shellcheck/d; s/^# \{0,1\}//p}' "$0" >&2
   exit 2
 }
 
