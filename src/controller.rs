@@ -102,6 +102,16 @@ pub async fn run(
         }
         using(&record)
     };
+    // Whoever waits for a release's name is woken when it becomes free.
+    let seen = memory.clone();
+    let using = self::using(controller.store(), |other: &HelmRelease, release| {
+        other.uid() != release.uid() && claim::same_release(other, release)
+    });
+    let of_release = move |other: HelmRelease| {
+        seen.saw_release(&other);
+        using(&other)
+    };
+    let others: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let watched =
         reconcile::Watched { newest, releases: controller.store(), memory: memory.clone() };
     let configs: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), &namespace);
@@ -112,6 +122,7 @@ pub async fn run(
         Arc::new(reconcile::Context::new(client, settings, cache, watched, shutdown.clone()));
     controller
         .watches(repositories, watcher::Config::default(), of_repository)
+        .watches(others, watcher::Config::default(), of_release)
         .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
         .watches(configs, watcher::Config::default(), of_config)
         .watches(secrets, watcher::Config::default().labels("owner!=helm"), of_secret)

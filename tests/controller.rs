@@ -294,6 +294,23 @@ async fn a_release_belongs_to_one_object_under_one_name() {
     controller.stop().await;
 }
 
+/// The second one gets the release as soon as the first is gone, long before its interval is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_taken_over_by_whoever_waits_for_its_name() {
+    let bed = Bed::new("heir").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let named = || json!({"releaseName": "web", "interval": "1h"});
+    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named()).await;
+    bed.ready("one").await;
+    bed.release_with("two", "web", "1.0.0", json!({"text": "two"}), named()).await;
+    bed.reason("two", "Stalled", "StateError").await;
+    bed.delete("one").await;
+    bed.ready("two").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    controller.stop().await;
+}
+
 /// A change of an object that values come from is seen at once, long before the interval is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {

@@ -4,8 +4,11 @@
 //! [`note`] (revisions of others), [`idle`] (nothing). [`outcome`] notes what came of it, in the words of
 //! [`wording`].
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use kube::ResourceExt as _;
+use kube::api::{Api, ListParams};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +22,7 @@ use super::report::Report;
 use super::source::Pulled;
 use super::state::{self, Observed, Wanted};
 use crate::api::helm_release::{ChartNameChangeStrategy, HelmRelease};
+use crate::cluster::error;
 use crate::model::condition::{RELEASED, REMEDIATED, reason};
 use crate::release;
 use crate::release::record::{self, Status};
@@ -100,8 +104,7 @@ impl<'a> Session<'a> {
         self.hide_values_of(latest);
         let name = self.storage.release();
         let holder = latest.and_then(|l| l.holder.as_deref());
-        let others = self.context.releases.state();
-        if let Some(other) = claim::taken(self.release, name, holder, &others) {
+        if let Some(other) = self.taken(name, holder).await? {
             let message = format!(
                 "Helm release {name} belongs to HelmRelease {other}: set another spec.releaseName, or delete \
                  one of the two"
@@ -120,6 +123,21 @@ impl<'a> Session<'a> {
             Next::Again => Ok(None),
             Next::Done(rest) => Ok(Some(rest)),
         }
+    }
+
+    /// The name of another object that has the release. What is remembered of the others may be a moment old:
+    /// a bad answer is asked for again.
+    async fn taken(&self, name: &str, holder: Option<&str>) -> Result<Option<String>, Error> {
+        let known = self.context.releases.state();
+        if claim::taken(self.release, name, holder, &known).is_none() {
+            return Ok(None);
+        }
+        let api: Api<HelmRelease> =
+            Api::namespaced(self.context.client.clone(), &self.release.own_namespace());
+        let params = ListParams::default();
+        let live = error::retried(|| api.list(&params)).await?;
+        let live: Vec<Arc<HelmRelease>> = live.items.into_iter().map(Arc::new).collect();
+        Ok(claim::taken(self.release, name, holder, &live))
     }
 
     /// Whether the release that this object made has another name than the spec says now.

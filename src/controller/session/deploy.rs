@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::{Next, Session, action_context};
 use crate::api::helm_release::AttemptedAction;
+use crate::cluster::crd;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
@@ -18,6 +19,18 @@ use crate::controller::{act, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
 use crate::release::{install, upgrade};
+
+const NOTHING_CHANGED: &str = "nothing was changed";
+
+/// What an action has left as it was that ended before its record was written: definitions come first.
+fn untouched(definitions: bool, policy: crd::Policy) -> &'static str {
+    match definitions && policy != crd::Policy::Skip {
+        true => {
+            "no object of the release was changed, definitions of its crds/ folder may have been"
+        }
+        false => NOTHING_CHANGED,
+    }
+}
 
 impl Session<'_> {
     /// Installs (without `latest`) or upgrades.
@@ -60,7 +73,9 @@ impl Session<'_> {
         let (rendered, chart) = match rendered {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
-            Err(error) => return self.not_begun(verb, pulled, &error.to_string()).await,
+            Err(error) => {
+                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+            }
         };
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
@@ -102,15 +117,25 @@ impl Session<'_> {
                     Some(stored) if stored.record.version == revision => {
                         self.broke_off(stored, &error).await
                     }
-                    _ => self.not_begun(verb, pulled, &error.to_string()).await,
+                    _ => {
+                        let untouched = untouched(!rendered.crds.is_empty(), options.crds);
+                        self.not_begun(verb, pulled, &error.to_string(), untouched).await
+                    }
                 }
             }
             Ok(_) => self.concluded().await,
         }
     }
 
-    /// An action that did not get as far as a record: nothing was changed, and nothing is counted.
-    pub(super) async fn not_begun(&mut self, verb: &str, pulled: &Pulled, why: &str) -> Result<Next, Error> {
+    /// An action that did not get as far as a record: it counts for the pause alone, not as an attempt.
+    /// `untouched` says what is as it was before.
+    async fn not_begun(
+        &mut self,
+        verb: &str,
+        pulled: &Pulled,
+        why: &str,
+        untouched: &str,
+    ) -> Result<Next, Error> {
         let (name, namespace) = (self.storage.release(), self.storage.namespace());
         let chart = format!("{}@{}", pulled.chart.name(), pulled.chart.version());
         let message =
@@ -124,11 +149,29 @@ impl Session<'_> {
         self.report.status.failures = Some(failures);
         let pause = self.context.memory.pause(&self.uid, None);
         let next = status::time_of_day(Utc::now() + pause);
-        self.report.draft().waiting(&format!("nothing was changed; next attempt at {next}"));
+        self.report.draft().waiting(&format!("{untouched}; next attempt at {next}"));
         self.report.save().await?;
         if !known {
             self.report.event(false, reason, &message).await;
         }
         Ok(Next::Done(Rest::of(pause)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_may_have_been_changed() {
+        for (definitions, policy, nothing) in [
+            (false, crd::Policy::Create, true),
+            (true, crd::Policy::Skip, true),
+            (true, crd::Policy::Create, false),
+            (true, crd::Policy::CreateReplace, false),
+        ] {
+            let text = untouched(definitions, policy);
+            assert_eq!(text == NOTHING_CHANGED, nothing, "{definitions} {policy:?}");
+        }
     }
 }

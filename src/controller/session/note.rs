@@ -36,7 +36,11 @@ impl Session<'_> {
     }
 
     /// Marks a pending revision as failed. It is no failure of ours, and not counted.
-    pub(super) async fn unlock(&mut self, observation: Observation, why: &str) -> Result<Next, Error> {
+    pub(super) async fn unlock(
+        &mut self,
+        observation: Observation,
+        why: &str,
+    ) -> Result<Next, Error> {
         let Some(mut latest) = observation.latest else { return Ok(Next::Again) };
         let message = format!(
             "release {} was locked with status '{}' and is marked as failed: {why}",

@@ -31,7 +31,11 @@ impl Session<'_> {
     }
 
     /// An action that ended with an error, its revision marked as failed.
-    pub(super) async fn broke_off(&mut self, stored: &Stored, error: &release::Error) -> Result<Next, Error> {
+    pub(super) async fn broke_off(
+        &mut self,
+        stored: &Stored,
+        error: &release::Error,
+    ) -> Result<Next, Error> {
         if matches!(error, release::Error::Cluster(cluster::Error::Preempted)) {
             self.superseded(stored).await?;
             return Ok(Next::Done(Rest::NONE));

@@ -11,7 +11,11 @@ use crate::controller::{act, status};
 use crate::release::rollback;
 
 impl Session<'_> {
-    pub(super) async fn rollback(&mut self, observation: Observation, to: u32) -> Result<Next, Error> {
+    pub(super) async fn rollback(
+        &mut self,
+        observation: Observation,
+        to: u32,
+    ) -> Result<Next, Error> {
         let Some(latest) = observation.latest else { return Ok(Next::Again) };
         let target = self.storage.get(to).await?;
         let options = act::rollback(self.release);
