@@ -188,12 +188,12 @@ mod tests {
         let map = json!({"kind": "ConfigMap", "name": "a"});
         let secret = json!({"kind": "Secret", "name": "b"});
         let sources = [
-            (map.clone(), Some("a: {x: 1, y: 1}\nl: [1, 2]\n")),
-            (secret, Some("a: {y: 2, z: topsecret}\nl: [3]\n")),
+            (map.clone(), Some("a: {x: 1, w: 1}\nl: [1, 2]\n")),
+            (secret, Some("a: {w: 2, z: topsecret}\nl: [3]\n")),
             (map, None),
         ];
         let values = merged(&sources, json!({"a": {"x": 9}})).expect("values");
-        let expected = json!({"a": {"x": 9, "y": 2, "z": "topsecret"}, "l": [3]});
+        let expected = json!({"a": {"x": 9, "w": 2, "z": "topsecret"}, "l": [3]});
         assert_eq!(Value::Object(values.merged), expected);
         assert_eq!(values.redactor.redact("is topsecret"), "is [redacted]");
     }
