@@ -6,7 +6,7 @@
 //! * [`crd`] — the crds/ folder
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
 //! * [`failure`] — what the pods of a failed release had to say
-//! * [`lease`] — one leader; [`events`] — Kubernetes Events; [`error`] — what went wrong, for people
+//! * [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
 
@@ -24,6 +24,7 @@ pub mod managed;
 pub mod object;
 pub mod prune;
 pub mod ready;
+pub mod traffic;
 pub mod wait;
 
 pub use error::Error;

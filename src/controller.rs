@@ -7,7 +7,7 @@
 //! * [`claim`] — pure: whose release it is; [`memory`] — why an object may be left alone until later
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
 //! * [`render`] — chart and values to manifests; [`preempt`] — a newer spec ends a wait;
-//!   [`redactor`] — no secret in a message
+//!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,12 +24,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
+use crate::telemetry::metrics::Metrics;
 
 pub mod act;
 pub mod claim;
 pub mod decide;
 pub mod helm_chart;
 pub mod memory;
+pub mod metrics;
 pub mod observe;
 pub mod preempt;
 pub mod reconcile;
@@ -56,6 +58,8 @@ pub struct Settings {
     pub cache_dir: PathBuf,
     /// Charts that are pulled and rendered at the same time. A release that waits counts for nothing.
     pub concurrency: usize,
+    /// Where the controller's numbers are registered.
+    pub metrics: Metrics,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +106,16 @@ pub async fn run(
         }
         using(&record)
     };
+    // Whoever waits for a release's name is woken when it becomes free.
+    let seen = memory.clone();
+    let using = self::using(controller.store(), |other: &HelmRelease, release| {
+        other.uid() != release.uid() && claim::same_release(other, release)
+    });
+    let of_release = move |other: HelmRelease| {
+        seen.saw_release(&other);
+        using(&other)
+    };
+    let others: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let watched =
         reconcile::Watched { newest, releases: controller.store(), memory: memory.clone() };
     let configs: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), &namespace);
@@ -112,6 +126,7 @@ pub async fn run(
         Arc::new(reconcile::Context::new(client, settings, cache, watched, shutdown.clone()));
     controller
         .watches(repositories, watcher::Config::default(), of_repository)
+        .watches(others, watcher::Config::default(), of_release)
         .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
         .watches(configs, watcher::Config::default(), of_config)
         .watches(secrets, watcher::Config::default().labels("owner!=helm"), of_secret)

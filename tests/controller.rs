@@ -7,7 +7,11 @@ mod gate;
 
 use bed::{Bed, chart};
 use gate::Gate;
+use pinnace::cluster::traffic;
+use pinnace::telemetry::admin::{Admin, Health};
+use pinnace::telemetry::metrics::Metrics;
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 const WEB: &str = r#"
 apiVersion: v1
@@ -292,6 +296,66 @@ async fn a_release_belongs_to_one_object_under_one_name() {
     assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
     assert!(!bed.exists("configmap/web-config"));
     controller.stop().await;
+}
+
+/// The second one gets the release as soon as the first is gone, long before its interval is over.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_is_taken_over_by_whoever_waits_for_its_name() {
+    let bed = Bed::new("heir").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let named = || json!({"releaseName": "web", "interval": "1h"});
+    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named()).await;
+    bed.ready("one").await;
+    bed.release_with("two", "web", "1.0.0", json!({"text": "two"}), named()).await;
+    bed.reason("two", "Stalled", "StateError").await;
+    bed.delete("one").await;
+    bed.ready("two").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    controller.stop().await;
+}
+
+/// What `/metrics` shows: calls by verb and result, how long it took, and what the objects say.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_controllers_numbers_can_be_scraped() {
+    let bed = Bed::new("metrics").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let metrics = Metrics::new("agent", "1.2.3");
+    let client = traffic::client(bed.config().await, &metrics).expect("a client");
+    let admin = Admin::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = admin.address();
+    let end = CancellationToken::new();
+    let serving = tokio::spawn(admin.serve(Health::new(), metrics.clone(), end.clone()));
+    let controller = bed.measured_controller(client, "measured", metrics);
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.release_with("still", "web", "1.0.0", json!({}), json!({"suspend": true})).await;
+    bed.release("none", "none", "1.0.0", json!({})).await;
+    bed.reason("none", "Ready", "ArtifactFailed").await;
+    bed.ready("web").await;
+    let text = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
+    let text = text.text().await.expect("text");
+    for line in [
+        r#"gotk_reconcile_condition{kind="HelmRelease",type="Ready",status="True"} 1"#,
+        r#"gotk_reconcile_condition{kind="HelmRelease",type="Ready",status="False"} 1"#,
+        r#"gotk_reconcile_condition{kind="HelmRelease",type="Stalled",status="True"} 0"#,
+        "gotk_suspend_status 1",
+        "controller_releases 3",
+    ] {
+        assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
+    }
+    let number = |name: &str| {
+        let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
+        line.and_then(|n| n.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} in\n{text}"))
+    };
+    assert!(number("gotk_reconcile_duration_seconds_count") >= 1.0);
+    assert!(number("controller_queue_depth") >= 0.0);
+    for (verb, result) in [("patch", "success"), ("create", "success"), ("watch", "success")] {
+        let name = format!(r#"kubernetes_api_requests_total{{verb="{verb}",result="{result}"}}"#);
+        assert!(number(&name) >= 1.0);
+    }
+    controller.stop().await;
+    end.cancel();
+    serving.await.expect("no panic").expect("no error");
 }
 
 /// A change of an object that values come from is seen at once, long before the interval is over.

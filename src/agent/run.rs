@@ -31,6 +31,7 @@ use crate::{
     cluster::{
         events::Events,
         lease::{self, Lease},
+        traffic,
     },
     controller,
     model::desired::Desired,
@@ -103,7 +104,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     let metrics = Metrics::new("agent", &settings.version);
     let admin = Admin::bind(settings.admin_address)?;
     let mut serving = JoinSet::new();
-    let client = Client::try_default().await.map_err(Error::Kubernetes)?;
+    let client = traffic::default_client(&metrics).await.map_err(Error::Kubernetes)?;
     serving.spawn(probe(client.clone(), health.register("kubernetes")));
     let admin_metrics = metrics.clone();
     let admin_end = shutdown.clone();
@@ -204,6 +205,7 @@ async fn lead(
         identity: settings.identity,
         cache_dir: settings.cache_dir,
         concurrency: CONCURRENCY,
+        metrics: metrics.clone(),
     };
     let mut helm = tokio::spawn(controller::run(client, helm, stop.clone()));
     let result = tokio::select! {

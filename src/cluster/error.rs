@@ -7,8 +7,9 @@ use kube::core::Status;
 
 /// How often a call is made before its error counts.
 const TRIES: u32 = 5;
-/// How long the API server may take for one answer.
-const LIMIT: Duration = Duration::from_secs(30);
+/// How long the API server may take for one answer: longer than its longest wait for a webhook, which is 30 s
+/// (`timeoutSeconds`), so that its own word about the webhook is heard.
+const LIMIT: Duration = Duration::from_secs(35);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -100,7 +101,7 @@ fn pause(tried: u32) -> Duration {
     Duration::from_millis(100 << tried)
 }
 
-/// A call that ends: after 30 s without an answer it counts as one that did not reach the API server. What
+/// A call that ends: after [`LIMIT`] without an answer it counts as one that did not reach the API server. What
 /// it was to do may have been done.
 pub async fn limited<T>(
     call: impl Future<Output = Result<T, kube::Error>>,
@@ -146,6 +147,12 @@ mod tests {
 
     fn api(code: u16) -> kube::Error {
         kube::Error::Api(Status::failure("no", "Because").with_code(code).boxed())
+    }
+
+    #[test]
+    fn a_slow_webhook_is_waited_for() {
+        let longest_webhook = Duration::from_secs(30);
+        assert!(LIMIT > longest_webhook);
     }
 
     #[test]

@@ -143,7 +143,7 @@ fn read(document: &str) -> Result<Value, String> {
     if nothing {
         return Ok(Value::Null);
     }
-    serde_saphyr::from_str(document).map_err(|e| e.to_string())
+    pinnace_engine::yaml::from_str(document).map_err(|e| e.to_string())
 }
 
 fn flatten(value: Value, into: &mut Vec<Object>) -> Result<(), String> {
@@ -203,6 +203,14 @@ mod tests {
         assert_eq!(names, ["ConfigMap a", "Deployment ns/b"]);
         assert_eq!(objects[1].key.group(), "apps");
         assert_eq!(objects[0].value["data"]["k"], "x\n");
+    }
+
+    /// YAML 1.1, as Kubernetes reads it: octal numbers and the old words for true.
+    #[test]
+    fn values_mean_what_they_mean_to_kubectl() {
+        let yaml = "apiVersion: v1\nkind: X\nmetadata: {name: a}\nspec: {mode: 0644, on: yes}\n";
+        let object = Object::parse_all(yaml, "m").expect("valid").remove(0);
+        assert_eq!(object.value["spec"], serde_json::json!({"mode": 420, "true": true}));
     }
 
     #[test]

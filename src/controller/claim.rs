@@ -4,11 +4,36 @@ use std::sync::Arc;
 
 use kube::ResourceExt as _;
 
+use crate::api::FINALIZER;
 use crate::api::helm_release::{HelmRelease, Snapshot};
 
 /// How release records name the object that they were made for: `<name>/<uid>`.
 pub fn holder(release: &HelmRelease) -> String {
     format!("{}/{}", release.name_any(), release.uid().unwrap_or_default())
+}
+
+/// Whether the object has nothing to do with any release any longer: it is on its way out, and this controller
+/// has done its part.
+pub fn lets_go(release: &HelmRelease) -> bool {
+    let kept = release.finalizers().iter().any(|f| f == FINALIZER);
+    release.metadata.deletion_timestamp.is_some() && !kept
+}
+
+/// Whether two objects may mean the same Helm release: by the names they ask for, or by what was made for one.
+pub fn same_release(one: &HelmRelease, other: &HelmRelease) -> bool {
+    let asked = |r: &HelmRelease| r.release_name().ok().map(|name| name.to_string());
+    let made = |r: &HelmRelease| {
+        let head = r.status.as_ref().and_then(|s| s.history.first());
+        head.map(|head| head.name.clone())
+    };
+    let wanted = asked(other);
+    wanted.is_some() && (asked(one) == wanted || made(one) == wanted)
+}
+
+/// What of an object decides who has its Helm release, as one text: it changes when someone else may have it.
+pub fn standing(release: &HelmRelease) -> String {
+    let name = release.release_name().map(|name| name.to_string()).unwrap_or_default();
+    format!("{name}/{}", lets_go(release))
 }
 
 /// The name of another object that has the Helm release `name`. `recorded` is who made its newest revision,
@@ -25,7 +50,7 @@ pub fn taken(
     if recorded == Some(&holder(release)) {
         return None;
     }
-    let others = || all.iter().filter(|other| other.uid() != release.uid());
+    let others = || all.iter().filter(|other| other.uid() != release.uid() && !lets_go(other));
     if let Some(owner) = others().find(|other| recorded == Some(&holder(other))) {
         return Some(owner.name_any());
     }
@@ -99,6 +124,23 @@ mod tests {
         }
         let a = release("a", 1, false);
         assert_eq!(taken(&a, "web", None, std::slice::from_ref(&a)), None);
+    }
+
+    #[test]
+    fn what_goes_leaves_its_release_to_others() {
+        let (mut first, second) = (release("a", 1, true), release("b", 2, false));
+        let of = |first: &Arc<HelmRelease>| {
+            taken(&second, "web", None, &[first.clone(), second.clone()])
+        };
+        let going = Arc::make_mut(&mut first);
+        going.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-01-03T00:00:00Z")).expect("a time");
+        going.metadata.finalizers = Some(vec![FINALIZER.to_owned()]);
+        let before = standing(&first);
+        assert_eq!(of(&first), Some("a".to_owned()), "it is still being uninstalled");
+        Arc::make_mut(&mut first).metadata.finalizers = Some(vec!["others".to_owned()]);
+        assert_eq!(of(&first), None);
+        assert_ne!(standing(&first), before);
     }
 
     #[test]

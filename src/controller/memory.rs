@@ -13,7 +13,7 @@ use kube::api::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt as _};
 
-use super::decide;
+use super::{claim, decide};
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
@@ -62,6 +62,8 @@ struct Inner {
     objects: HashMap<String, Known>,
     /// The version last seen of each thing that objects depend on, and how often that changed.
     causes: HashMap<String, (String, u64)>,
+    /// By UID: what each HelmRelease means for the Helm release that it names.
+    standings: HashMap<String, String>,
 }
 
 /// A cheap handle; clones share what is remembered.
@@ -93,6 +95,26 @@ impl Memory {
         self.cause(record_cause(release), record.metadata.resource_version.clone());
     }
 
+    /// A HelmRelease was seen: what it means for others that name the same Helm release. Of a change of its
+    /// name, both names are woken.
+    pub fn saw_release(&self, release: &HelmRelease) {
+        let (Some(uid), now) = (release.uid(), claim::standing(release)) else { return };
+        let mut inner = self.inner();
+        let before = inner.standings.get(&uid).cloned();
+        if before.as_ref() == Some(&now) {
+            return;
+        }
+        for standing in before.iter().chain([&now]) {
+            let name = standing.split('/').next().unwrap_or_default();
+            inner.causes.entry(claim_cause(name)).or_default().1 += 1;
+        }
+        if claim::lets_go(release) {
+            inner.standings.remove(&uid);
+        } else {
+            inner.standings.insert(uid, now);
+        }
+    }
+
     /// An object that values come from was seen.
     pub fn saw_values<K: Resource<DynamicType = ()>>(&self, object: &PartialObjectMeta<K>) {
         let name = object.metadata.name.as_deref().unwrap_or_default();
@@ -107,6 +129,7 @@ impl Memory {
         }
         if let Ok(name) = release.release_name() {
             causes.push(record_cause(name.as_str()));
+            causes.push(claim_cause(name.as_str()));
         }
         for reference in &release.spec.values_from {
             causes.push(values_cause(super::values::kind(reference), &reference.name));
@@ -194,6 +217,10 @@ fn repository_cause(name: &str) -> String {
 
 fn record_cause(release: &str) -> String {
     format!("record/{release}")
+}
+
+fn claim_cause(release: &str) -> String {
+    format!("claim/{release}")
 }
 
 fn values_cause(kind: &str, name: &str) -> String {

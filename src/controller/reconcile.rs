@@ -16,6 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::memory::{Memory, Rest};
+use super::metrics::Reconciliations;
 use super::redactor::Redactor;
 use super::session::Session;
 use super::{Settings, preempt, report::Report, source, status, unsupported, values};
@@ -46,6 +47,7 @@ pub struct Context {
     pub(super) renderings: Semaphore,
     pub(super) shutdown: CancellationToken,
     events: Events,
+    reconciliations: Reconciliations,
     /// One for each Helm release that is being worked on.
     locks: Mutex<HashMap<String, Weak<Lock>>>,
 }
@@ -65,7 +67,13 @@ impl Context {
         watched: Watched,
         shutdown: CancellationToken,
     ) -> Self {
+        let (releases, memory) = (watched.releases, watched.memory);
         Self {
+            reconciliations: Reconciliations::new(
+                &settings.metrics,
+                releases.clone(),
+                memory.clone(),
+            ),
             cluster: Cluster::new(client.clone()),
             sources: source::Sources::new(client.clone(), cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
@@ -74,8 +82,8 @@ impl Context {
             locks: Mutex::default(),
             client,
             newest: watched.newest,
-            releases: watched.releases,
-            memory: watched.memory,
+            releases,
+            memory,
             shutdown,
         }
     }
@@ -164,6 +172,7 @@ async fn reconcile_or_stop(
     if let Some(rest) = context.memory.resting(&uid, &print) {
         return Ok(rest.into());
     }
+    let _counted = context.reconciliations.begin();
     tokio::select! {
         rest = attempt(release, &context).boxed() => Ok(rest.into()),
         () = context.shutdown.cancelled() => Ok(Action::await_change()),

@@ -6,17 +6,15 @@
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::Client;
 use kube::api::Api;
+use pinnace_engine::values::merge;
+use pinnace_engine::values::strvals::{self, Form, StrvalsError};
+use pinnace_engine::yaml;
 use serde_json::{Map, Value};
 
 use super::redactor::Redactor;
 use crate::api::helm_release::{HelmRelease, ValuesReference};
 use crate::api::reference::ValuesKind;
 use crate::cluster::error::{explain, retried};
-
-/// List indices in a targetPath (Helm's `MaxIndex`).
-const MAX_INDEX: usize = 65536;
-/// Levels of a targetPath (Helm's `MaxNestedNameLevel`).
-const MAX_DEPTH: usize = 30;
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -109,16 +107,12 @@ fn merge_all(sources: &[Source<'_>], inline: Map<String, Value>) -> Result<Value
         let secret = reference.kind == ValuesKind::Secret;
         if let Some(path) = reference.target_path.as_deref().filter(|p| !p.is_empty()) {
             merge(&mut merged, inline.take().unwrap_or_default());
-            let value = if reference.literal == Some(true) {
-                Value::String(data.clone())
-            } else {
-                typed(data)
-            };
             if secret {
                 redactor.add(&Value::String(data.clone()));
-                redactor.add(&value);
+                let parts = data.split([',', '=', '{', '}', '"', '\'']);
+                parts.for_each(|part| redactor.add(&Value::String(part.to_owned())));
             }
-            set(&mut merged, path, value)?;
+            set(&mut merged, path, data, reference.literal == Some(true))?;
         } else {
             let not_a_map = || Error::NotAMap {
                 kind: kind(reference),
@@ -126,7 +120,7 @@ fn merge_all(sources: &[Source<'_>], inline: Map<String, Value>) -> Result<Value
                 key: reference.values_key().to_owned(),
             };
             // The parser's own words could quote a secret.
-            let value: Value = serde_saphyr::from_str(data).map_err(|_| not_a_map())?;
+            let value = yaml::from_str(data).map_err(|_| not_a_map())?;
             if secret {
                 redactor.add(&value);
             }
@@ -141,114 +135,33 @@ fn merge_all(sources: &[Source<'_>], inline: Map<String, Value>) -> Result<Value
     Ok(Values { merged, redactor })
 }
 
-/// Maps are merged level by level; anything else replaces what was there.
-fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
-    for (name, value) in from {
-        match (into.get_mut(&name), value) {
-            (Some(Value::Object(old)), Value::Object(new)) => merge(old, new),
-            (_, value) => {
-                into.insert(name, value);
-            }
-        }
-    }
+/// Sets one value as `helm --set` does, or `--set-string` if it is quoted, or `--set-literal`.
+fn set(
+    values: &mut Map<String, Value>,
+    path: &str,
+    text: &str,
+    literal: bool,
+) -> Result<(), Error> {
+    let quoted = ['"', '\''].iter().any(|q| text.starts_with(*q) && text.ends_with(*q));
+    let (text, form) = match (literal, quoted) {
+        (true, _) => (text, Form::Literal),
+        (false, true) => (text.trim_matches(['"', '\'']), Form::Text),
+        (false, false) => (text, Form::Typed),
+    };
+    strvals::set(&format!("{path}={text}"), values, form)
+        .map_err(|error| Error::Path { path: path.to_owned(), why: why(&error) })
 }
 
-/// What `helm --set` makes of a text: booleans, null and whole numbers; quoted text stays text.
-fn typed(text: &str) -> Value {
-    for quote in ['"', '\''] {
-        if text.len() >= 2 && text.starts_with(quote) && text.ends_with(quote) {
-            return Value::String(text[1..text.len() - 1].to_owned());
-        }
+/// Without a word of the value: it may be a secret.
+fn why(error: &StrvalsError) -> &'static str {
+    match error {
+        StrvalsError::TooDeep => "it has too many levels",
+        StrvalsError::Index(_) | StrvalsError::AfterIndex(_) => "an index is not a number",
+        StrvalsError::NegativeIndex(_) => "an index is negative",
+        StrvalsError::LargeIndex(_) => "an index is too large",
+        StrvalsError::OtherType(..) => "what is there is neither a map nor a list",
+        _ => "the value is not what helm --set reads: literal: true takes it as it is",
     }
-    match text {
-        "true" => Value::Bool(true),
-        "false" => Value::Bool(false),
-        "null" => Value::Null,
-        "0" => Value::from(0),
-        _ if !text.starts_with('0') => {
-            text.parse::<i64>().map_or_else(|_| Value::String(text.to_owned()), Value::from)
-        }
-        _ => Value::String(text.to_owned()),
-    }
-}
-
-/// A step of a targetPath.
-#[derive(Debug, PartialEq)]
-enum Step {
-    Name(String),
-    Index(usize),
-}
-
-fn steps(path: &str) -> Result<Vec<Step>, Error> {
-    let wrong = |why| Error::Path { path: path.to_owned(), why };
-    let (mut steps, mut name) = (Vec::new(), String::new());
-    let mut characters = path.chars();
-    let mut after_index = false;
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' => name.extend(characters.next()),
-            '.' | '[' => {
-                if !name.is_empty() {
-                    steps.push(Step::Name(std::mem::take(&mut name)));
-                } else if !after_index {
-                    return Err(wrong("a name is empty"));
-                }
-                after_index = character == '[';
-                if after_index {
-                    let digits: String = characters.by_ref().take_while(|c| *c != ']').collect();
-                    let index = digits.parse().map_err(|_| wrong("an index is not a number"))?;
-                    if index > MAX_INDEX {
-                        return Err(wrong("an index is too large"));
-                    }
-                    steps.push(Step::Index(index));
-                }
-            }
-            other => {
-                after_index = false;
-                name.push(other);
-            }
-        }
-    }
-    if !name.is_empty() {
-        steps.push(Step::Name(name));
-    }
-    match steps.first() {
-        Some(Step::Name(_)) if steps.len() <= MAX_DEPTH => Ok(steps),
-        Some(Step::Name(_)) => Err(wrong("it has too many levels")),
-        _ => Err(wrong("it does not begin with a name")),
-    }
-}
-
-fn set(values: &mut Map<String, Value>, path: &str, value: Value) -> Result<(), Error> {
-    let wrong = |why| Error::Path { path: path.to_owned(), why };
-    let mut root = Value::Object(std::mem::take(values));
-    let mut at = &mut root;
-    for step in steps(path)? {
-        at = match step {
-            Step::Name(name) => {
-                if !at.is_object() {
-                    *at = Value::Object(Map::new());
-                }
-                &mut at[name]
-            }
-            Step::Index(index) => {
-                if at.is_null() {
-                    *at = Value::Array(Vec::new());
-                }
-                let list =
-                    at.as_array_mut().ok_or_else(|| wrong("what it indexes is not a list"))?;
-                if list.len() <= index {
-                    list.resize(index + 1, Value::Null);
-                }
-                &mut list[index]
-            }
-        };
-    }
-    *at = value;
-    if let Value::Object(map) = root {
-        *values = map;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -275,12 +188,12 @@ mod tests {
         let map = json!({"kind": "ConfigMap", "name": "a"});
         let secret = json!({"kind": "Secret", "name": "b"});
         let sources = [
-            (map.clone(), Some("a: {x: 1, y: 1}\nl: [1, 2]\n")),
-            (secret, Some("a: {y: 2, z: topsecret}\nl: [3]\n")),
+            (map.clone(), Some("a: {x: 1, w: 1}\nl: [1, 2]\n")),
+            (secret, Some("a: {w: 2, z: topsecret}\nl: [3]\n")),
             (map, None),
         ];
         let values = merged(&sources, json!({"a": {"x": 9}})).expect("values");
-        let expected = json!({"a": {"x": 9, "y": 2, "z": "topsecret"}, "l": [3]});
+        let expected = json!({"a": {"x": 9, "w": 2, "z": "topsecret"}, "l": [3]});
         assert_eq!(Value::Object(values.merged), expected);
         assert_eq!(values.redactor.redact("is topsecret"), "is [redacted]");
     }
@@ -317,13 +230,34 @@ mod tests {
 
     #[test]
     fn paths_have_limits() {
-        let deep = vec!["a"; MAX_DEPTH].join(".");
-        assert!(steps(&deep).is_ok());
-        assert!(steps(&format!("{deep}.a")).is_err());
-        assert!(steps(&format!("a[{MAX_INDEX}]")).is_ok());
-        assert!(steps(&format!("a[{}]", MAX_INDEX + 1)).is_err());
-        for path in ["", ".", "a..b", "[0]", "a[x]"] {
-            assert!(steps(path).is_err(), "{path}");
+        let at = |path: &str| {
+            let reference = json!({"kind": "Secret", "name": "s", "targetPath": path});
+            merged(&[(reference, Some("1"))], json!({})).map(|_| ()).map_err(|e| e.to_string())
+        };
+        let deep = vec!["a"; strvals::MAX_NAME_LEVEL].join(".");
+        assert_eq!(at(&deep), Ok(()));
+        let index = |index: usize| at(&format!("a[{index}]"));
+        assert_eq!(index(strvals::MAX_INDEX), Ok(()));
+        for (result, why) in [
+            (at(&format!("{deep}.a.a")), "too many levels"),
+            (index(strvals::MAX_INDEX + 1), "too large"),
+            (at("a[x]"), "not a number"),
+        ] {
+            assert!(result.as_ref().is_err_and(|e| e.contains(why)), "{result:?}");
         }
+    }
+
+    /// The rest of `helm --set`: lists and further names in one value; YAML 1.1 in documents.
+    #[test]
+    fn values_are_read_as_helm_reads_them() {
+        let at = |path: &str| json!({"kind": "Secret", "name": "s", "targetPath": path});
+        let sources = [
+            (json!({"kind": "ConfigMap", "name": "c"}), Some("mode: 0644\non: yes\n")),
+            (at("l"), Some("{x,2}")),
+            (at("a"), Some("1,b=c")),
+        ];
+        let values = merged(&sources, json!({})).expect("values");
+        let expected = json!({"mode": 420, "true": true, "l": ["x", 2], "a": 1, "b": "c"});
+        assert_eq!(Value::Object(values.merged), expected);
     }
 }

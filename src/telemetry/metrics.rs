@@ -7,6 +7,7 @@ use std::{
 };
 
 use prometheus_client::{
+    collector::Collector,
     encoding::text::encode,
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram, info::Info},
     registry::{Metric, Registry},
@@ -42,6 +43,11 @@ impl Metrics {
     /// Registers any metric. Names are given without `_total` or `_info`, which the format adds.
     pub fn register(&self, name: &str, help: &str, metric: impl Metric) {
         self.lock().register(name, help, metric);
+    }
+
+    /// Registers numbers that are counted when they are asked for.
+    pub fn collect(&self, collector: impl Collector) {
+        self.lock().register_collector(Box::new(collector));
     }
 
     /// A counter without labels.

@@ -9,6 +9,7 @@ use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use pinnace::api::helm_release::{HelmRelease, HelmReleaseStatus};
 use pinnace::controller::{self, Settings};
+use pinnace::telemetry::metrics::Metrics;
 use pinnace_testbed::{Cluster, Namespace};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -284,11 +285,23 @@ impl Bed {
     }
 
     pub fn controller_with(&self, client: Client, identity: &str) -> Controller {
+        let metrics = Metrics::new("test", "0");
+        self.measured_controller(client, identity, metrics)
+    }
+
+    /// A controller that registers its numbers in `metrics`.
+    pub fn measured_controller(
+        &self,
+        client: Client,
+        identity: &str,
+        metrics: Metrics,
+    ) -> Controller {
         let settings = Settings {
             namespace: self.namespace().to_owned(),
             identity: identity.to_owned(),
             cache_dir: self.folder.path().join("cache"),
             concurrency: 2,
+            metrics,
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(controller::run(client, settings, stop.clone()));

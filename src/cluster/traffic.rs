@@ -1,0 +1,159 @@
+//! Counts the calls that go to the Kubernetes API, by verb and result.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use http::{Method, Request, Response};
+use kube::client::{Body, ClientBuilder};
+use kube::{Client, Config};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use tower::{Layer, Service};
+
+use crate::telemetry::metrics::{Labels, Metrics};
+
+/// A client whose calls are counted as `kubernetes_api_requests_total{verb, result}`.
+pub fn client(config: Config, metrics: &Metrics) -> Result<Client, kube::Error> {
+    Ok(ClientBuilder::try_from(config)?.with_layer(&Traffic::new(metrics)).build())
+}
+
+/// The same for the cluster that this process is in, or that KUBECONFIG names.
+pub async fn default_client(metrics: &Metrics) -> Result<Client, kube::Error> {
+    client(Config::infer().await.map_err(kube::Error::InferConfig)?, metrics)
+}
+
+/// The layer that counts.
+#[derive(Clone)]
+struct Traffic {
+    calls: Family<Labels<2>, Counter>,
+}
+
+impl Traffic {
+    fn new(metrics: &Metrics) -> Self {
+        let help = "Calls to the Kubernetes API";
+        Self { calls: metrics.counters("kubernetes_api_requests", help) }
+    }
+}
+
+impl<S> Layer<S> for Traffic {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted { traffic: self.clone(), inner }
+    }
+}
+
+#[derive(Clone)]
+struct Counted<S> {
+    traffic: Traffic,
+    inner: S,
+}
+
+impl<S, B> Service<Request<Body>> for Counted<S>
+where
+    S: Service<Request<Body>, Response = Response<B>>,
+    S::Future: Send + 'static,
+    S::Error: 'static,
+    B: 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let verb = verb(request.method(), request.uri().path(), request.uri().query());
+        let calls = self.traffic.calls.clone();
+        let answer = self.inner.call(request);
+        Box::pin(async move {
+            let answer = answer.await;
+            let result = answer.as_ref().map_or("unreachable", |a| result(a.status().as_u16()));
+            calls.get_or_create(&[("verb", verb), ("result", result)]).inc();
+            answer
+        })
+    }
+}
+
+/// The API's verb for a request.
+fn verb(method: &Method, path: &str, query: Option<&str>) -> &'static str {
+    let watched = query.unwrap_or_default().split('&').any(|q| q == "watch=true" || q == "watch=1");
+    match *method {
+        Method::GET if watched => "watch",
+        Method::GET if is_collection(path) => "list",
+        Method::GET => "get",
+        Method::POST => "create",
+        Method::PUT => "update",
+        Method::PATCH => "patch",
+        Method::DELETE if is_collection(path) => "deletecollection",
+        Method::DELETE => "delete",
+        _ => "other",
+    }
+}
+
+/// Whether a path ends with a resource rather than an object: `/api/v1[/namespaces/N]/R` or
+/// `/apis/GROUP/VERSION[/namespaces/N]/R`.
+fn is_collection(path: &str) -> bool {
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    let of_version = match parts.as_slice() {
+        ["api", _, rest @ ..] | ["apis", _, _, rest @ ..] => rest,
+        _ => return false,
+    };
+    matches!(of_version, [_] | ["namespaces", _, _])
+}
+
+/// What an answer's status code means.
+fn result(code: u16) -> &'static str {
+    match code {
+        0..400 => "success",
+        404 => "not_found",
+        409 => "conflict",
+        429 => "throttled",
+        401 | 403 => "forbidden",
+        400..500 => "refused",
+        _ => "server_error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verbs_are_those_of_the_api() {
+        let get = Method::GET;
+        for (method, path, query, expected) in [
+            (&get, "/api/v1/namespaces/n/secrets/s", None, "get"),
+            (&get, "/api/v1/namespaces/n/secrets", Some("limit=5"), "list"),
+            (&get, "/api/v1/namespaces/n/secrets", Some("limit=5&watch=true"), "watch"),
+            (&get, "/apis/apps/v1/deployments", None, "list"),
+            (&get, "/apis/apps/v1/namespaces/n/deployments/d/status", None, "get"),
+            (&get, "/api/v1/namespaces/n", None, "get"),
+            (&get, "/version", None, "get"),
+            (&Method::POST, "/api/v1/namespaces/n/secrets", None, "create"),
+            (&Method::PATCH, "/api/v1/namespaces/n/secrets/s", None, "patch"),
+            (&Method::DELETE, "/api/v1/namespaces/n/secrets/s", None, "delete"),
+            (&Method::DELETE, "/api/v1/namespaces/n/secrets", None, "deletecollection"),
+        ] {
+            assert_eq!(verb(method, path, query), expected, "{method} {path} {query:?}");
+        }
+    }
+
+    #[test]
+    fn results_have_few_names() {
+        let codes = [200, 404, 409, 429, 403, 422, 503];
+        let expected = [
+            "success",
+            "not_found",
+            "conflict",
+            "throttled",
+            "forbidden",
+            "refused",
+            "server_error",
+        ];
+        assert_eq!(codes.map(result), expected);
+    }
+}

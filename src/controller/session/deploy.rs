@@ -1,0 +1,177 @@
+//! Installs and upgrades.
+
+use std::time::Instant;
+
+use chrono::Utc;
+use futures::FutureExt as _;
+use pinnace_engine::render::Operation;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use super::{Next, Session, action_context};
+use crate::api::helm_release::AttemptedAction;
+use crate::cluster::crd;
+use crate::controller::memory::Rest;
+use crate::controller::observe::Observation;
+use crate::controller::reconcile::Error;
+use crate::controller::source::Pulled;
+use crate::controller::{act, render, status};
+use crate::model::condition::reason;
+use crate::release::storage::Stored;
+use crate::release::{install, upgrade};
+
+const NOTHING_CHANGED: &str = "nothing was changed";
+
+/// What an action has left as it was that ended before its record was written: definitions come first.
+fn untouched(definitions: bool, policy: crd::Policy) -> &'static str {
+    match definitions && policy != crd::Policy::Skip {
+        true => {
+            "no object of the release was changed, definitions of its crds/ folder may have been"
+        }
+        false => NOTHING_CHANGED,
+    }
+}
+
+impl Session<'_> {
+    /// Installs (without `latest`) or upgrades.
+    pub(super) async fn deploy(
+        &mut self,
+        revision: u32,
+        latest: Option<Stored>,
+        pulled: &Pulled,
+        config: &Map<String, Value>,
+        why: &str,
+    ) -> Result<Next, Error> {
+        let (operation, attempted, options, verb) = match latest {
+            None => {
+                let options = act::install(self.release);
+                (Operation::Install, AttemptedAction::Install, options, "install")
+            }
+            Some(_) => {
+                let options = act::upgrade(self.release);
+                (Operation::Upgrade, AttemptedAction::Upgrade, options, "upgrade")
+            }
+        };
+        self.report.status.last_attempted_release_action = Some(attempted);
+        let doing = format!(
+            "Running '{verb}' action with timeout of {}",
+            status::go_duration(options.timeout)
+        );
+        tracing::info!(release = self.object, revision, why, "{verb}");
+        let input = render::Input {
+            chart: pulled.chart.clone(),
+            values: Value::Object(config.clone()),
+            release: self.storage.release().to_owned(),
+            namespace: self.release.release_namespace(),
+            revision,
+            operation,
+            skip_schema_validation: act::skips_schema(self.release, operation),
+        };
+        let permit = self.context.renderings.acquire().await;
+        let rendered = render::run(&self.context.cluster, input).await;
+        drop(permit);
+        let (rendered, chart) = match rendered {
+            Ok(rendered) => rendered,
+            Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
+            Err(error) => {
+                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+            }
+        };
+        let wanted = upgrade::Wanted {
+            release: self.storage.release(),
+            namespace: &self.release.release_namespace(),
+            chart,
+            chart_digest: Some(&pulled.digest),
+            config: config.clone(),
+            rendered: &rendered,
+            now: Utc::now(),
+        };
+        if latest.is_none() {
+            self.report.status.history.clear();
+        }
+        if let Some(at) = self.forced.take() {
+            self.report.status.last_handled_force_at = Some(at);
+        }
+        self.report.draft().progressing(&doing);
+        self.report.save().await?;
+        let started = Instant::now();
+        let (progress, told) = watch::channel(String::new());
+        let (preempt, _guard) = self.preempt();
+        let storage = self.storage.clone();
+        let context = action_context(self.context, &storage, Some(preempt), Some(&progress));
+        let action = async {
+            match &latest {
+                None => install::run(&context, &wanted, revision, &options).await,
+                Some(latest) => upgrade::run(&context, &wanted, &latest.record, &options).await,
+            }
+        }
+        .boxed();
+        let done = act::watched(&mut self.report, &doing, told, action).await;
+        let took = format!("{:.3}s", started.elapsed().as_secs_f64());
+        self.report.status.last_attempted_release_action_duration = Some(took);
+        match done {
+            Err(error) if error.leaves_pending() => self.ended(Err(error)).await,
+            Err(error) => {
+                let after = Observation::of(&self.storage).await?;
+                match &after.latest {
+                    Some(stored) if stored.record.version == revision => {
+                        self.broke_off(stored, &error).await
+                    }
+                    _ => {
+                        let untouched = untouched(!rendered.crds.is_empty(), options.crds);
+                        self.not_begun(verb, pulled, &error.to_string(), untouched).await
+                    }
+                }
+            }
+            Ok(_) => self.concluded().await,
+        }
+    }
+
+    /// An action that did not get as far as a record: it counts for the pause alone, not as an attempt.
+    /// `untouched` says what is as it was before.
+    async fn not_begun(
+        &mut self,
+        verb: &str,
+        pulled: &Pulled,
+        why: &str,
+        untouched: &str,
+    ) -> Result<Next, Error> {
+        let (name, namespace) = (self.storage.release(), self.storage.namespace());
+        let chart = format!("{}@{}", pulled.chart.name(), pulled.chart.version());
+        let message =
+            format!("Helm {verb} failed for release {namespace}/{name} with chart {chart}: {why}");
+        let reason =
+            if verb == "install" { reason::INSTALL_FAILED } else { reason::UPGRADE_FAILED };
+        let text = self.report.redactor.redact(&message);
+        let known = self.report.status.conditions.iter().any(|c| c.message == text);
+        self.report.draft().released(false, reason, &message);
+        let failures = self.report.status.failures.unwrap_or(0) + 1;
+        self.report.status.failures = Some(failures);
+        let pause = self.context.memory.pause(&self.uid, None);
+        let next = status::time_of_day(Utc::now() + pause);
+        self.report.draft().waiting(&format!("{untouched}; next attempt at {next}"));
+        self.report.save().await?;
+        if !known {
+            self.report.event(false, reason, &message).await;
+        }
+        Ok(Next::Done(Rest::of(pause)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn definitions_may_have_been_changed() {
+        for (definitions, policy, nothing) in [
+            (false, crd::Policy::Create, true),
+            (true, crd::Policy::Skip, true),
+            (true, crd::Policy::Create, false),
+            (true, crd::Policy::CreateReplace, false),
+        ] {
+            let text = untouched(definitions, policy);
+            assert_eq!(text == NOTHING_CHANGED, nothing, "{definitions} {policy:?}");
+        }
+    }
+}
