@@ -9,6 +9,7 @@
 //! 5. [`Error`] says which registry, which reference, and what to do.
 
 mod cache;
+mod chart;
 mod client;
 mod credentials;
 mod digest;
@@ -20,11 +21,18 @@ mod secret;
 mod versions;
 
 pub use cache::{Cache, CacheError};
-pub use client::{Client, Options, PulledChart};
+pub use client::{
+    BlobSource, BlobStream, Client, ClientCertificate, Options, PulledChart, Referrers, Uploaded,
+    collect, tags_of_old_signatures,
+};
 pub use credentials::{Credentials, CredentialsError};
 pub use digest::{Digest, InvalidDigest};
 pub use error::Error;
 pub use limits::Limits;
+pub use manifest::{
+    DOCKER_IMAGE, DOCKER_INDEX, Descriptor, ImageManifest, Index, InvalidManifest, Manifest,
+    ManifestBytes, OCI_IMAGE, OCI_INDEX, Platform,
+};
 pub use reference::{InvalidReference, Reference};
 pub use secret::Secret;
 pub use versions::newest_first;
