@@ -58,7 +58,7 @@ impl Registries {
 
     /// The client for the registry that a reference names, rules or not.
     pub async fn client(&self, reference: &Reference) -> Result<Client, RegistriesError> {
-        self.client_at(reference.host(), self.0.rules.settings(reference.host())).await
+        self.client_at(reference.host(), self.0.rules.settings(reference)).await
     }
 
     /// The client for one place of [`Rules::places`].

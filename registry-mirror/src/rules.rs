@@ -119,7 +119,7 @@ impl Rules {
     pub fn places(&self, reference: &Reference) -> Vec<Place<'_>> {
         let own = Place {
             reference: reference.clone(),
-            endpoint: self.settings(reference.host()),
+            endpoint: self.settings(reference),
             is_mirror: false,
         };
         let Some((rule, rest)) = self.rule(reference) else { return vec![own] };
@@ -154,32 +154,40 @@ impl Rules {
         (moved != reference).then(|| moved.image())
     }
 
-    /// Settings of a registry that is reached under its own name.
-    pub fn settings(&self, host: &str) -> Option<&Endpoint> {
-        self.registries.iter().find(|endpoint| endpoint.location.eq_ignore_ascii_case(host))
+    /// How to reach the registry of a name itself: the settings of a registry or mirror whose
+    /// location the name lies in, the longest location first.
+    pub fn settings(&self, reference: &Reference) -> Option<&Endpoint> {
+        let mirrors = self.rules.iter().flat_map(|rule| &rule.mirrors);
+        self.registries
+            .iter()
+            .chain(mirrors)
+            .filter(|endpoint| below(&endpoint.location, reference).is_some())
+            .max_by_key(|endpoint| endpoint.location.len())
     }
 
     /// The rule for a name, and what follows its prefix.
     fn rule<'s, 'r>(&'s self, reference: &'r Reference) -> Option<(&'s Rule, &'r str)> {
-        let fits = |rule: &'s Rule| {
-            if rule.prefix == "*" {
-                return Some((rule, reference.repository()));
-            }
-            let (host, path) = rule.prefix.split_once('/').unwrap_or((&rule.prefix, ""));
-            if !host.eq_ignore_ascii_case(reference.host()) {
-                return None;
-            }
-            let rest = reference.repository().strip_prefix(path)?;
-            match rest.strip_prefix('/') {
-                Some(rest) if !path.is_empty() => Some((rule, rest)),
-                _ if path.is_empty() || rest.is_empty() => Some((rule, rest)),
-                _ => None,
-            }
+        let fits = |rule: &'s Rule| match rule.prefix.as_str() {
+            "*" => Some((rule, reference.repository())),
+            prefix => Some((rule, below(prefix, reference)?)),
         };
         self.rules
             .iter()
             .filter_map(fits)
             .max_by_key(|(rule, _)| if rule.prefix == "*" { 0 } else { rule.prefix.len() })
+    }
+}
+
+/// What follows `host[/path]` in a name; empty for the name itself.
+fn below<'r>(prefix: &str, reference: &'r Reference) -> Option<&'r str> {
+    let prefix = prefix.trim_end_matches('/');
+    let (host, path) = prefix.split_once('/').unwrap_or((prefix, ""));
+    if !host.eq_ignore_ascii_case(reference.host()) {
+        return None;
+    }
+    match reference.repository().strip_prefix(path)? {
+        rest if path.is_empty() || rest.is_empty() => Some(rest),
+        rest => rest.strip_prefix('/'),
     }
 }
 

@@ -47,6 +47,8 @@ fn places_in_order() {
     let own = Reference::parse("registry.vendor.test/a:1").unwrap();
     let last = rules.places(&own).pop().unwrap();
     assert_eq!(last.endpoint.unwrap().username.as_deref(), Some("u"));
+    let mirrored = Reference::parse("harbor.test/vendor/a:1").unwrap();
+    assert_eq!(rules.settings(&mirrored).unwrap().secret.as_deref(), Some("harbor"));
 }
 
 #[test]
