@@ -8,6 +8,7 @@
 //! 4. [`Cache`] keeps what was pulled, and checks it again when it is read.
 //! 5. [`Error`] says which registry, which reference, and what to do.
 
+pub mod bundle;
 mod cache;
 mod chart;
 mod client;
