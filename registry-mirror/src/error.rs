@@ -141,6 +141,12 @@ pub enum Error {
     #[error("the proxy is not a URL such as http://proxy.example:3128")]
     InvalidProxy,
 
+    #[error("what is to be sent cannot be read")]
+    Local {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
 }
@@ -172,6 +178,7 @@ impl Error {
             Self::Source { .. } => "Source",
             Self::InvalidManifest { .. } => "InvalidManifest",
             Self::InvalidProxy => "InvalidProxy",
+            Self::Local { .. } => "Local",
             Self::Setup(_) => "Setup",
         }
     }

@@ -11,6 +11,7 @@
 //! 6. [`mirror`] brings a plan of charts and images to another registry, checks and prunes it.
 //! 7. [`Error`] says which registry, which reference, and what to do.
 
+pub mod bundle;
 mod cache;
 mod chart;
 mod client;
