@@ -4,6 +4,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub mod chart_source;
 pub mod crds;
+pub mod mirror;
+pub mod registries;
 pub mod template;
 pub mod values;
 
@@ -19,6 +21,8 @@ pub struct Pinnace {
 enum Command {
     /// Render a chart on this machine, as `helm template` does
     Template(template::Args),
+    /// Bring charts and images to another registry: plan, copy, check, prune
+    Mirror(mirror::Args),
     /// Write the custom resource definitions, generated from the types
     Crds(crds::Args),
     /// Print a completion script for a shell
@@ -30,6 +34,7 @@ impl Pinnace {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Template(args) => template::run(args),
+            Command::Mirror(args) => mirror::run(args),
             Command::Crds(args) => crds::run(args),
             Command::Completion { shell } => {
                 let command = &mut Self::command();

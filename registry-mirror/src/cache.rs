@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::{client::PulledChart, digest::Digest, manifest::ChartManifest};
+use crate::{chart::ChartManifest, client::PulledChart, digest::Digest};
 
 /// A bounded cache. Clones share it; several processes may use one folder.
 ///

@@ -1,5 +1,5 @@
-//! Who asks: nobody, or a user name and a password, often out of a `kubernetes.io/dockerconfigjson`
-//! secret.
+//! Who asks: nobody, a user name and a password, or an identity token; often out of a
+//! `kubernetes.io/dockerconfigjson` secret.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,13 @@ use crate::secret::Secret;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Credentials {
     Anonymous,
-    Basic { username: String, password: Secret },
+    Basic {
+        username: String,
+        password: Secret,
+    },
+    /// A refresh token, as `docker login` gets it from some clouds: it is sent to the token
+    /// service only, which changes it for a short-lived one.
+    IdentityToken(Secret),
 }
 
 /// Why a dockerconfigjson gives no credentials. The text never holds a part of the document.
@@ -26,14 +32,14 @@ pub enum CredentialsError {
     TooLong,
     #[error("the entry for {host} has an \"auth\" that is not base64 of user:password")]
     MalformedAuth { host: String },
-    #[error("the entry for {host} has no user name and password (identity tokens are not used)")]
+    #[error("the entry for {host} has neither user name and password nor an identity token")]
     Incomplete { host: String },
     #[error("there is no entry for {host}: the document has {present}")]
     NoEntry { host: String, present: String },
 }
 
 /// Kubernetes allows no larger secrets.
-const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Some tools write the `auth` member without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -43,6 +49,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 #[derive(Deserialize)]
 struct Document {
+    #[serde(default)]
     auths: BTreeMap<String, Entry>,
 }
 
@@ -54,6 +61,8 @@ struct Entry {
     username: String,
     #[serde(default)]
     password: String,
+    #[serde(default, rename = "identitytoken")]
+    identity_token: String,
 }
 
 impl Credentials {
@@ -84,6 +93,9 @@ impl Credentials {
 
 impl Entry {
     fn credentials(&self, host: &str) -> Result<Credentials, CredentialsError> {
+        if !self.identity_token.is_empty() {
+            return Ok(Credentials::IdentityToken(self.identity_token.as_str().into()));
+        }
         if !self.auth.is_empty() {
             let malformed = || CredentialsError::MalformedAuth { host: host.to_owned() };
             let decoded = BASE64.decode(self.auth.trim()).map_err(|_| malformed())?;
@@ -148,6 +160,8 @@ mod tests {
         assert_eq!(find(json!({ "r.test": { "auth": "dTpwOnc" } }), "r.test"), expected);
         let plain = json!({ "r.test": { "username": "u", "password": "p:w", "email": "e" } });
         assert_eq!(find(plain, "r.test"), expected);
+        let token = json!({ "r.test": { "auth": "dTpwOnc=", "identitytoken": "t" } });
+        assert_eq!(find(token, "r.test"), Ok(Credentials::IdentityToken("t".into())));
     }
 
     #[test]

@@ -23,8 +23,29 @@ pub enum Error {
     )]
     Unauthorized { registry: String, reference: Reference, anonymous: bool },
 
-    #[error("{registry} does not let this user read {reference}: grant it pull access")]
-    Forbidden { registry: String, reference: Reference },
+    #[error("{registry} does not let this user {action} {reference}: grant it access")]
+    Forbidden { registry: String, reference: Reference, action: &'static str },
+
+    #[error("{registry} does not support {what}, which {reference} needs: {instead}")]
+    Unsupported {
+        registry: String,
+        reference: Reference,
+        what: &'static str,
+        instead: &'static str,
+    },
+
+    #[error("the sign-in for {reference} at {registry} ended during an upload")]
+    SignInEnded { registry: String, reference: Reference },
+
+    #[error("cannot read {what}")]
+    Source {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
+
+    #[error("{what} of {reference} cannot be used: {why}")]
+    InvalidManifest { what: &'static str, reference: Reference, why: String },
 
     #[error("{what} of {reference} is larger than the limit of {limit} {unit}")]
     TooLarge { what: &'static str, reference: Reference, limit: u64, unit: &'static str },
@@ -114,8 +135,17 @@ pub enum Error {
     #[error("a CA certificate is not PEM of a certificate: {why}")]
     InvalidCa { why: String },
 
-    #[error("the HTTPS proxy is not a URL such as http://proxy.example:3128")]
+    #[error("a client certificate and its key are not PEM that fit together: {why}")]
+    InvalidClientCertificate { why: String },
+
+    #[error("the proxy is not a URL such as http://proxy.example:3128")]
     InvalidProxy,
+
+    #[error("what is to be sent cannot be read")]
+    Local {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 
     #[error("the HTTP client could not be set up")]
     Setup(#[source] reqwest::Error),
@@ -142,7 +172,13 @@ impl Error {
             Self::NoVersion { .. } | Self::InvalidReference(_) => "InvalidReference",
             Self::InvalidDigest(_) => "InvalidDigest",
             Self::InvalidCa { .. } => "InvalidCa",
+            Self::InvalidClientCertificate { .. } => "InvalidClientCertificate",
+            Self::Unsupported { .. } => "Unsupported",
+            Self::SignInEnded { .. } => "Unauthorized",
+            Self::Source { .. } => "Source",
+            Self::InvalidManifest { .. } => "InvalidManifest",
             Self::InvalidProxy => "InvalidProxy",
+            Self::Local { .. } => "Local",
             Self::Setup(_) => "Setup",
         }
     }
@@ -155,6 +191,7 @@ impl Error {
             | Self::Interrupted { .. }
             | Self::Unreachable { .. }
             | Self::TimedOut { .. }
+            | Self::SignInEnded { .. }
             | Self::RateLimited { .. } => true,
             _ => false,
         }

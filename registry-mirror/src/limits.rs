@@ -17,6 +17,15 @@ pub struct Limits {
     pub config_bytes: u64,
     /// Largest chart archive, in bytes. 10 MiB, as Flux has it.
     pub chart_bytes: u64,
+    /// Largest blob that is copied as a stream, in bytes. 100 GiB.
+    pub blob_bytes: u64,
+    /// Most manifests that may be attached to one (signatures, SBOMs). 1000.
+    pub referrers: usize,
+    /// Blobs up to this many bytes are sent in one request; larger ones so that an upload which
+    /// broke off goes on where it was. 1 MiB.
+    pub single_upload_bytes: u64,
+    /// Most bytes of one request of an upload, for proxies that take no more; `None`: no bound.
+    pub upload_chunk_bytes: Option<u64>,
     /// Tags asked for at once. 1000; a registry may give fewer.
     pub tags_page: usize,
     /// Largest page of tags, in bytes. 4 MiB.
@@ -33,6 +42,9 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Time for one request and its answer. 2 min.
     pub request_timeout: Duration,
+    /// What a blob may take longer, in bytes per second: a registry that sends more slowly over
+    /// all is given up. 16 KiB/s.
+    pub slowest_rate: u64,
     /// Most attempts at one request. 4.
     pub attempts: u32,
     /// Wait before the second attempt; doubles with each further one. 500 ms.
@@ -48,6 +60,10 @@ impl Default for Limits {
             manifest_bytes: 4 * MIB,
             config_bytes: MIB,
             chart_bytes: 10 * MIB,
+            blob_bytes: 100 * 1024 * MIB,
+            referrers: 1000,
+            single_upload_bytes: MIB,
+            upload_chunk_bytes: None,
             tags_page: 1000,
             tags_page_bytes: 4 * MIB,
             tags_pages: 100,
@@ -56,10 +72,18 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(20),
             request_timeout: Duration::from_secs(120),
+            slowest_rate: 16 * 1024,
             attempts: 4,
             backoff: Duration::from_millis(500),
             longest_wait: Duration::from_secs(30),
         }
+    }
+}
+
+impl Limits {
+    /// Time for one request that carries this many bytes of a blob.
+    pub(crate) fn transfer_timeout(&self, bytes: u64) -> Duration {
+        self.request_timeout.saturating_add(Duration::from_secs(bytes / self.slowest_rate.max(1)))
     }
 }
 

@@ -21,6 +21,13 @@ pub struct InvalidReference {
     why: &'static str,
 }
 
+impl InvalidReference {
+    /// The rule that the text breaks.
+    pub fn why(&self) -> &'static str {
+        self.why
+    }
+}
+
 /// Limit of the OCI distribution specification's implementations for host and path together.
 const LONGEST_REPOSITORY: usize = 255;
 const LONGEST_HOST: usize = 255;
@@ -48,6 +55,54 @@ impl Reference {
         Self { digest: Some(digest), ..self.clone() }
     }
 
+    /// The repository alone, without tag and digest.
+    pub fn repository_only(&self) -> Self {
+        Self { tag: None, digest: None, ..self.clone() }
+    }
+
+    /// The same tag and digest in another repository, `host[:port]/path`.
+    pub fn moved_to(&self, repository: &str) -> Result<Self, InvalidReference> {
+        let moved = Self::parse(repository)?;
+        if moved.tag.is_some() || moved.digest.is_some() {
+            let why = "a repository without tag and digest is wanted here";
+            return Err(InvalidReference { text: repository.chars().take(300).collect(), why });
+        }
+        Ok(Self { tag: self.tag.clone(), digest: self.digest.clone(), ..moved })
+    }
+
+    /// Reads the name of an image as container runtimes do: without a host it is one of Docker
+    /// Hub, where a name of one word lies below `library/`; with neither tag nor digest it is
+    /// `latest`.
+    pub fn parse_image(text: &str) -> Result<Self, InvalidReference> {
+        let (first, rest) = text.split_once('/').unwrap_or(("", text));
+        let has_host = first.contains(['.', ':']) || first == "localhost";
+        let full = match (has_host, first) {
+            (true, "docker.io" | "index.docker.io") if !rest.contains('/') => {
+                format!("docker.io/library/{rest}")
+            }
+            (true, "index.docker.io") => format!("docker.io/{rest}"),
+            (true, _) => text.to_owned(),
+            (false, "") => format!("docker.io/library/{text}"),
+            (false, _) => format!("docker.io/{text}"),
+        };
+        let reference = Self::parse(&full)?;
+        if reference.tag.is_none() && reference.digest.is_none() {
+            return reference.with_tag("latest");
+        }
+        Ok(reference)
+    }
+
+    /// As images are written: without `oci://`.
+    pub fn image(&self) -> String {
+        let text = self.to_string();
+        text.strip_prefix("oci://").unwrap_or(&text).to_owned()
+    }
+
+    /// `host[:port]/path`
+    pub fn path(&self) -> String {
+        self.repository_path()
+    }
+
     /// Host name or address, with the port if one was given.
     pub fn host(&self) -> &str {
         &self.host
@@ -64,6 +119,11 @@ impl Reference {
 
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
+    }
+
+    /// Where the API of the registry answers; Docker Hub's is not at its name.
+    pub(crate) fn api_host(&self) -> &str {
+        if self.host == "docker.io" { "registry-1.docker.io" } else { &self.host }
     }
 
     fn repository_path(&self) -> String {
@@ -222,6 +282,36 @@ mod tests {
         for text in ["oci://h:5000/a/b:1.0.0", "oci://h/a", "oci://h/a/b-c.d:x"] {
             assert_eq!(Reference::parse(text).unwrap().to_string(), text);
         }
+    }
+
+    #[test]
+    fn names_of_images() {
+        let digest = Digest::of(b"");
+        for (text, full) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("nginx:1.27", "docker.io/library/nginx:1.27"),
+            ("qdrant/qdrant:v1.2.3", "docker.io/qdrant/qdrant:v1.2.3"),
+            ("docker.io/nginx", "docker.io/library/nginx:latest"),
+            ("index.docker.io/a/b:1", "docker.io/a/b:1"),
+            ("localhost/a", "localhost/a:latest"),
+            ("r.test/a/b:1", "r.test/a/b:1"),
+            ("h:5000/a", "h:5000/a:latest"),
+        ] {
+            assert_eq!(Reference::parse_image(text).unwrap().image(), full);
+        }
+        let bound = format!("r.test/a@{digest}");
+        assert_eq!(Reference::parse_image(&bound).unwrap().image(), bound);
+        assert!(Reference::parse_image("").is_err());
+        assert!(Reference::parse_image("A B").is_err());
+    }
+
+    #[test]
+    fn moved_with_tag_and_digest() {
+        let bound = Reference::parse("h/a:1").unwrap().with_digest(Digest::of(b""));
+        let wanted = format!("oci://m.test:5000/x/a:1@{}", Digest::of(b""));
+        assert_eq!(bound.moved_to("m.test:5000/x/a").unwrap().to_string(), wanted);
+        assert!(bound.moved_to("m.test/a:2").is_err());
+        assert_eq!(bound.repository_only().to_string(), "oci://h/a");
     }
 
     #[test]

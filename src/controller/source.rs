@@ -199,9 +199,8 @@ impl Sources {
             ca_certificates,
             credentials,
             limits,
-            https_proxy: None,
-            no_proxy: None,
             plain_http: spec.insecure == Some(true),
+            ..Default::default()
         };
         pinnace_registry::Client::new(options).map_err(Error::Registry)
     }

@@ -1,8 +1,8 @@
 //! Signing in as a registry asks for it: Basic, or a token from the service that it names.
+//! What a registry asks and answers is read here; the requests are sent by [`super::sign_in`].
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -10,10 +10,10 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use reqwest::{Url, header::HeaderValue};
 use serde::Deserialize;
 
-use crate::credentials::Credentials;
+use crate::{credentials::Credentials, secret::Secret};
 
 /// What `WWW-Authenticate` asks for.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
     Basic,
     Bearer { realm: String, service: Option<String>, scope: Option<String> },
@@ -27,24 +27,18 @@ pub(super) struct Token {
     expires_in: Option<u64>,
 }
 
-/// The Authorization header for a repository, and when it ends.
+/// The Authorization header for a scope, and when it ends.
 #[derive(Clone)]
 pub(super) struct Grant {
     pub header: HeaderValue,
     until: Option<Instant>,
 }
 
-/// Grants by registry and repository.
-#[derive(Default)]
-pub(super) struct Grants(Mutex<HashMap<(String, String), Grant>>);
-
 /// Lifetime of a token that does not tell its own, by the token specification.
 const DEFAULT_LIFETIME: u64 = 60;
 const LONGEST_LIFETIME: u64 = 3600;
 /// A token is renewed this long before it ends.
 const MARGIN: Duration = Duration::from_secs(10);
-/// More repositories than this start the store anew.
-const MOST_GRANTS: usize = 1000;
 
 impl Challenge {
     /// The first of these header values that is understood. Bearer is preferred to Basic.
@@ -63,6 +57,16 @@ impl Challenge {
             }
         }
         basic
+    }
+
+    /// The same question for whatever scope comes next.
+    pub(super) fn without_scope(&self) -> Self {
+        match self {
+            Self::Bearer { realm, service, .. } => {
+                Self::Bearer { realm: realm.clone(), service: service.clone(), scope: None }
+            }
+            Self::Basic => Self::Basic,
+        }
     }
 }
 
@@ -97,28 +101,54 @@ fn unquote(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// Where to ask for a token that lets `repository` be pulled.
-pub(super) fn token_url(
-    realm: &str,
-    service: Option<&str>,
-    scope: Option<&str>,
-    repository: &str,
-) -> Option<Url> {
+/// Where to ask for a token with these scopes (several are separated by spaces).
+pub(super) fn token_url(realm: &str, service: Option<&str>, scopes: &str) -> Option<Url> {
     let mut url = Url::parse(realm).ok()?;
-    let own = format!("repository:{repository}:pull");
     let mut query = url.query_pairs_mut();
     if let Some(service) = service {
         query.append_pair("service", service);
     }
-    query.append_pair("scope", scope.unwrap_or(&own));
+    for scope in scopes.split(' ') {
+        query.append_pair("scope", scope);
+    }
     drop(query);
     Some(url)
 }
 
-/// The Basic header; `None` for an anonymous user.
+/// The body of an OAuth2 token request (`application/x-www-form-urlencoded`); `None` for an
+/// anonymous user, who has nothing to send in it.
+pub(super) fn token_form(
+    credentials: &Credentials,
+    service: Option<&str>,
+    scopes: &str,
+) -> Option<Secret> {
+    let mut url = Url::parse("form:").ok()?;
+    let mut form = url.query_pairs_mut();
+    match credentials {
+        Credentials::Anonymous => return None,
+        Credentials::Basic { username, password } => {
+            form.append_pair("grant_type", "password");
+            form.append_pair("username", username);
+            form.append_pair("password", password.expose());
+        }
+        Credentials::IdentityToken(token) => {
+            form.append_pair("grant_type", "refresh_token");
+            form.append_pair("refresh_token", token.expose());
+        }
+    }
+    form.append_pair("client_id", "pinnace");
+    form.append_pair("scope", scopes);
+    if let Some(service) = service {
+        form.append_pair("service", service);
+    }
+    drop(form);
+    url.query().map(Secret::new)
+}
+
+/// The Basic header; `None` for users who have no password.
 pub(super) fn basic(credentials: &Credentials) -> Option<HeaderValue> {
     match credentials {
-        Credentials::Anonymous => None,
+        Credentials::Anonymous | Credentials::IdentityToken(_) => None,
         Credentials::Basic { username, password } => {
             let pair = STANDARD.encode(format!("{username}:{}", password.expose()));
             sensitive(&format!("Basic {pair}"))
@@ -145,30 +175,8 @@ impl Grant {
         Some(Self { header: sensitive(&format!("Bearer {text}"))?, until: Some(until) })
     }
 
-    fn is_good(&self, now: Instant) -> bool {
+    pub(super) fn is_good(&self, now: Instant) -> bool {
         self.until.is_none_or(|until| now + MARGIN < until)
-    }
-}
-
-impl Grants {
-    pub(super) fn get(&self, host: &str, repository: &str) -> Option<Grant> {
-        let grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let grant = grants.get(&(host.to_owned(), repository.to_owned()))?;
-        grant.is_good(Instant::now()).then(|| grant.clone())
-    }
-
-    pub(super) fn put(&self, host: &str, repository: &str, grant: Grant) {
-        let mut grants = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if grants.len() >= MOST_GRANTS {
-            grants.clear();
-        }
-        grants.insert((host.to_owned(), repository.to_owned()), grant);
-    }
-}
-
-impl std::fmt::Debug for Grants {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Grants")
     }
 }
 
@@ -200,11 +208,21 @@ mod tests {
     }
 
     #[test]
-    fn token_urls() {
-        let url = token_url("https://a.test/t?x=1", Some("a b"), None, "c/d").unwrap();
-        let wanted = "https://a.test/t?x=1&service=a+b&scope=repository%3Ac%2Fd%3Apull";
+    fn token_requests() {
+        let scopes = "repository:c/d:pull repository:e:pull";
+        let url = token_url("https://a.test/t?x=1", Some("a b"), scopes).unwrap();
+        let wanted = "https://a.test/t?x=1&service=a+b&scope=repository%3Ac%2Fd%3Apull\
+                      &scope=repository%3Ae%3Apull";
         assert_eq!(url.as_str(), wanted);
-        assert!(token_url("not a url", None, None, "c").is_none());
+        assert!(token_url("not a url", None, "c").is_none());
+
+        let form = |credentials| token_form(&credentials, Some("s"), "x y");
+        let wanted = "grant_type=refresh_token&refresh_token=a%26b&client_id=pinnace&scope=x+y\
+                      &service=s";
+        assert_eq!(form(Credentials::IdentityToken("a&b".into())).unwrap().expose(), wanted);
+        let password = form(Credentials::basic("u", "p")).unwrap();
+        assert!(password.expose().starts_with("grant_type=password&username=u&password=p&"));
+        assert!(form(Credentials::Anonymous).is_none());
     }
 
     #[test]

@@ -11,7 +11,7 @@ pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
     let limits = &options.limits;
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("pinnace/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls::config(&options.ca_certificates)?)
+        .tls_backend_preconfigured(tls::config(options)?)
         // Also for redirects and token services: nothing is ever sent in the clear.
         .https_only(!options.plain_http)
         .redirect(Policy::limited(limits.redirects))
@@ -19,8 +19,13 @@ pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
         .read_timeout(limits.idle_timeout)
         .timeout(limits.request_timeout)
         .no_proxy();
-    if let Some(proxy) = &options.https_proxy {
-        let proxy = Proxy::https(proxy.expose()).map_err(|_| Error::InvalidProxy)?;
+    let proxies: [(_, fn(&str) -> _); 2] = [
+        (&options.https_proxy, |url| Proxy::https(url)),
+        (&options.http_proxy, |url| Proxy::http(url)),
+    ];
+    for (proxy, make) in proxies {
+        let Some(proxy) = proxy else { continue };
+        let proxy = make(proxy.expose()).map_err(|_| Error::InvalidProxy)?;
         let except = options.no_proxy.as_deref().and_then(NoProxy::from_string);
         builder = builder.proxy(proxy.no_proxy(except));
     }
@@ -41,6 +46,19 @@ pub(super) fn explain(error: reqwest::Error, reference: &Reference) -> Error {
     } else {
         Error::Unreachable { registry, source }
     }
+}
+
+/// What a body that ended too early means.
+pub(super) fn broken_off(
+    error: reqwest::Error,
+    what: &'static str,
+    reference: &Reference,
+) -> Error {
+    if error.is_timeout() {
+        return explain(error, reference);
+    }
+    let (registry, reference) = (reference.host().to_owned(), reference.clone());
+    Error::Interrupted { what, registry, reference, source: error.without_url() }
 }
 
 /// Looks through the chain of causes; an I/O error hides the one that it wraps.

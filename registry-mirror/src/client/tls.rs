@@ -1,18 +1,43 @@
-//! Whom we trust: the system's roots and the given CA certificates, by rustls with ring.
+//! Whom we trust: the system's roots and the given CA certificates, by rustls with ring; and who
+//! we say we are, where a registry wants a client certificate.
 
 use std::sync::{Arc, OnceLock};
 
 use rustls::{
     ClientConfig, RootCertStore,
-    crypto::ring,
-    pki_types::{CertificateDer, pem::PemObject as _},
+    client::{
+        WantsClientCert,
+        danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
+    },
+    crypto::{self, CryptoProvider, ring},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
 };
 
+use super::{ClientCertificate, Options};
 use crate::error::Error;
 
 /// Given its own provider, so that it works whatever the process has installed as its default,
 /// and its own roots, so that an image without system certificates can use a private CA.
-pub(super) fn config(ca_certificates: &[String]) -> Result<ClientConfig, Error> {
+pub(super) fn config(options: &Options) -> Result<ClientConfig, Error> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_safe_default_protocol_versions()
+        .expect("ring supports the default TLS versions");
+    let trusted = roots(&options.ca_certificates)?;
+    let builder = if options.accept_any_certificate {
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
+    } else {
+        builder.with_root_certificates(trusted)
+    };
+    let mut config = match &options.client_certificate {
+        None => builder.with_no_client_auth(),
+        Some(own) => with_certificate(builder, own)?,
+    };
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+fn roots(ca_certificates: &[String]) -> Result<RootCertStore, Error> {
     let mut roots = system_roots().clone();
     for pem in ca_certificates {
         let before = roots.len();
@@ -26,13 +51,7 @@ pub(super) fn config(ca_certificates: &[String]) -> Result<ClientConfig, Error> 
             return Err(Error::InvalidCa { why: "no certificate was found in it".to_owned() });
         }
     }
-    let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("ring supports the default TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-    Ok(config)
+    Ok(roots)
 }
 
 /// Read once: it takes milliseconds, and clients are made per registry.
@@ -43,4 +62,61 @@ fn system_roots() -> &'static RootCertStore {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         roots
     })
+}
+
+fn with_certificate(
+    builder: rustls::ConfigBuilder<ClientConfig, WantsClientCert>,
+    own: &ClientCertificate,
+) -> Result<ClientConfig, Error> {
+    let invalid = |why: String| Error::InvalidClientCertificate { why };
+    let chain: Vec<_> = CertificateDer::pem_slice_iter(own.certificate.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| invalid(error.to_string()))?;
+    if chain.is_empty() {
+        return Err(invalid("no certificate was found in it".to_owned()));
+    }
+    let key = PrivateKeyDer::from_pem_slice(own.key.expose().as_bytes())
+        .map_err(|_| invalid("the key cannot be read".to_owned()))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| invalid(error.to_string()))
+}
+
+/// Takes any certificate, but still proof that the other side has its key.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &rustls::DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        crypto::verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -1,15 +1,19 @@
 //! Requests with sign-in, retries and checked answers. A response's body can only be had through
-//! [`crate::limits::read`].
+//! [`crate::limits::read`] or as a [`super::download`], which checks the same.
 
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::TryStreamExt as _;
-use reqwest::{Method, Response, StatusCode, Url, header};
+use reqwest::{Response, StatusCode, Url, header};
 
 use super::{
     Options,
-    auth::{self, Challenge, Grant, Grants, Token},
-    http, retry,
+    auth::Grant,
+    grants::{Grants, Slot, current},
+    http,
+    referrers::Hosts,
+    request::{Request, Target},
+    retry,
 };
 use crate::{
     credentials::Credentials,
@@ -20,25 +24,29 @@ use crate::{
 };
 
 /// Most bytes of an error's or a token's body that are read.
-const SMALL_BODY: u64 = 64 * 1024;
+pub(super) const SMALL_BODY: u64 = 64 * 1024;
 /// Most characters of a registry's own message that are shown.
 const LONGEST_MESSAGE: usize = 200;
 
 #[derive(Debug)]
 pub(super) struct Transport {
-    http: reqwest::Client,
-    credentials: Credentials,
+    pub(super) http: reqwest::Client,
+    pub(super) credentials: Credentials,
     grants: Grants,
-    scheme: &'static str,
+    pub(super) scheme: &'static str,
     pub(super) limits: Limits,
+    /// Held while an index of referrers is read, changed and written.
+    pub(super) attaching: tokio::sync::Mutex<()>,
+    pub(super) without_referrers: Hosts,
 }
 
-/// `GET|HEAD /v2/<repository>/<path>`
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Request<'a> {
-    pub reference: &'a Reference,
-    pub path: &'a str,
-    pub accept: &'static str,
+/// A checked body with what its headers said.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub body: Checked,
+    pub headers: header::HeaderMap,
+    /// Where the answer came from, after redirects.
+    pub url: Url,
 }
 
 impl Transport {
@@ -49,33 +57,35 @@ impl Transport {
             grants: Grants::default(),
             scheme: if options.plain_http { "http" } else { "https" },
             limits: options.limits,
+            attaching: tokio::sync::Mutex::default(),
+            without_referrers: Hosts::default(),
         })
     }
 
-    /// The digest that a registry tells for a manifest; `None` if it tells none or does not
-    /// answer HEAD as it would GET.
-    pub(super) async fn head(&self, request: Request<'_>) -> Result<Option<Digest>, Error> {
+    /// A body that is as expected. `request` makes the same request for each attempt.
+    pub(super) async fn get<'a>(
+        &self,
+        request: impl Fn() -> Request<'a>,
+        what: &'static str,
+        expected: Expected<'_>,
+    ) -> Result<Answer, Error> {
         let mut number = 1;
         loop {
-            match self.send(Method::HEAD, request).await {
-                Ok(response) => return Ok(told_digest(&response)),
-                Err(Error::NotFound { .. }) => return Ok(None),
-                Err(Error::Server { status: 400..500, .. }) => return Ok(None),
+            match self.get_once(request(), what, expected).await {
+                Ok(done) => return Ok(done),
                 Err(error) => self.pause(&mut number, error).await?,
             }
         }
     }
 
-    /// A body that is as expected, and the path of the next page if the answer names one.
-    pub(super) async fn get(
+    /// A success, whatever its body. `request` makes the same request for each attempt.
+    pub(super) async fn ask<'a>(
         &self,
-        request: Request<'_>,
-        what: &'static str,
-        expected: Expected<'_>,
-    ) -> Result<(Checked, Option<String>), Error> {
+        request: impl Fn() -> Request<'a>,
+    ) -> Result<Response, Error> {
         let mut number = 1;
         loop {
-            match self.get_once(request, what, expected).await {
+            match self.send(request()).await {
                 Ok(done) => return Ok(done),
                 Err(error) => self.pause(&mut number, error).await?,
             }
@@ -87,20 +97,21 @@ impl Transport {
         request: Request<'_>,
         what: &'static str,
         expected: Expected<'_>,
-    ) -> Result<(Checked, Option<String>), Error> {
-        let response = self.send(Method::GET, request).await?;
-        let next = next_page(&response, request)?;
+    ) -> Result<Answer, Error> {
+        let reference = request.reference;
+        let response = self.send(request).await?;
         let told = told_digest(&response);
         // A registry that tells another digest than it sends has broken bytes.
         let digest = expected.digest.or(told.as_ref());
         let expected = Expected { digest, ..expected };
-        let body = self.body(response, request.reference, what, expected).await?;
-        Ok((body, next))
+        let (headers, url) = (response.headers().clone(), response.url().clone());
+        let body = self.body(response, reference, what, expected).await?;
+        Ok(Answer { body, headers, url })
     }
 
     /// Waits before the next attempt, or gives the error back if there is to be none.
     /// (A function that takes the attempt as an async closure would make futures that cannot be spawned.)
-    async fn pause(&self, number: &mut u32, error: Error) -> Result<(), Error> {
+    pub(super) async fn pause(&self, number: &mut u32, error: Error) -> Result<(), Error> {
         if !error.is_transient() {
             return Err(error);
         }
@@ -116,79 +127,121 @@ impl Transport {
     }
 
     /// One request, signed in if the registry asks for it. The answer is a success.
-    async fn send(&self, method: Method, request: Request<'_>) -> Result<Response, Error> {
-        let reference = request.reference;
-        let (host, repository) = (reference.host(), reference.repository());
-        let known = self.grants.get(host, repository);
-        let response = self.send_once(&method, request, known.as_ref()).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return self.success(response, reference).await;
+    pub(super) async fn send(&self, mut request: Request<'_>) -> Result<Response, Error> {
+        let (reference, verb) = (request.reference, request.access.verb());
+        let host = reference.host();
+        let url = self.url(&request);
+        // Where an upload goes on may be a store of blobs elsewhere, which must not learn anything.
+        let own = self.is_own(&url, reference);
+        let scopes = request.access.scopes(reference.repository());
+        let slot = self.grants.slot(host, &scopes);
+        let known = if own { self.known(&slot, &scopes, reference).await? } else { None };
+        let response = self.send_once(&mut request, &url, known.as_ref()).await?;
+        if response.status() != StatusCode::UNAUTHORIZED || !own {
+            return self.success(response, reference, verb).await;
         }
-        let Some(grant) = self.sign_in(&response, reference).await? else {
+        let Some(grant) = self.renew(&slot, known, &response, &scopes, reference).await? else {
             return Err(self.unauthorized(reference));
         };
-        let response = self.send_once(&method, request, Some(&grant)).await?;
-        if response.status().is_success() {
-            self.grants.put(host, repository, grant);
+        drop(response);
+        if matches!(request.body, super::request::Body::Stream(None, _)) {
+            let registry = host.to_owned();
+            return Err(Error::SignInEnded { registry, reference: reference.clone() });
         }
-        self.success(response, reference).await
+        let response = self.send_once(&mut request, &url, Some(&grant)).await?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            *slot.lock().await = None;
+        }
+        self.success(response, reference, verb).await
+    }
+
+    /// The grant that is there, or one that is had without being asked, since this registry has
+    /// asked for another scope before.
+    async fn known(
+        &self,
+        slot: &Slot,
+        scopes: &str,
+        reference: &Reference,
+    ) -> Result<Option<Grant>, Error> {
+        if let Some(grant) = current(slot).await {
+            return Ok(Some(grant));
+        }
+        let Some(challenge) = self.grants.challenge(reference.host()) else { return Ok(None) };
+        let mut held = slot.lock().await;
+        if let Some(grant) = held.clone().filter(|grant| grant.is_good(Instant::now())) {
+            return Ok(Some(grant));
+        }
+        *held = self.sign_in(Some(challenge), scopes, reference).await?;
+        Ok(held.clone())
+    }
+
+    /// A grant after a 401 to `used`; another request may have had a new one meanwhile.
+    async fn renew(
+        &self,
+        slot: &Slot,
+        used: Option<Grant>,
+        response: &Response,
+        scopes: &str,
+        reference: &Reference,
+    ) -> Result<Option<Grant>, Error> {
+        let mut held = slot.lock().await;
+        let newer = held.as_ref().filter(|held| {
+            held.is_good(Instant::now())
+                && used.as_ref().is_none_or(|used| used.header != held.header)
+        });
+        if let Some(newer) = newer {
+            return Ok(Some(newer.clone()));
+        }
+        let challenge = Self::challenge(response);
+        if let Some(challenge) = &challenge {
+            self.grants.remember(reference.host(), challenge);
+        }
+        *held = self.sign_in(challenge, scopes, reference).await?;
+        Ok(held.clone())
+    }
+
+    fn url(&self, request: &Request<'_>) -> String {
+        let (host, repository) = (request.reference.api_host(), request.reference.repository());
+        match &request.target {
+            Target::Repository(path) => format!("{}://{host}/v2/{repository}/{path}", self.scheme),
+            Target::Registry(path) => format!("{}://{host}/v2/{path}", self.scheme),
+            Target::Url(url) => url.to_string(),
+        }
+    }
+
+    fn is_own(&self, url: &str, reference: &Reference) -> bool {
+        let base = Url::parse(&format!("{}://{}/", self.scheme, reference.api_host()));
+        let own = |base: Url| Url::parse(url).is_ok_and(|url| url.origin() == base.origin());
+        base.is_ok_and(own)
     }
 
     async fn send_once(
         &self,
-        method: &Method,
-        request: Request<'_>,
+        request: &mut Request<'_>,
+        url: &str,
         grant: Option<&Grant>,
     ) -> Result<Response, Error> {
-        let Request { reference, path, accept } = request;
-        let (host, repository) = (reference.host(), reference.repository());
-        let url = format!("{}://{host}/v2/{repository}/{path}", self.scheme);
-        let mut builder = self.http.request(method.clone(), url).header(header::ACCEPT, accept);
+        let mut builder = self.http.request(request.method.clone(), url);
+        builder = builder.header(header::ACCEPT, request.accept);
+        for (name, value) in &request.headers {
+            builder = builder.header(name, value);
+        }
+        if let Some((body, length)) = request.body.take()
+            && request.method != reqwest::Method::GET
+            && request.method != reqwest::Method::HEAD
+        {
+            builder = builder.header(header::CONTENT_LENGTH, length).body(body);
+        }
+        if let Some(timeout) = request.timeout {
+            builder = builder.timeout(timeout);
+        }
         if let Some(grant) = grant {
             builder = builder.header(header::AUTHORIZATION, &grant.header);
         }
-        builder.send().await.map_err(|error| http::explain(error, reference))
+        builder.send().await.map_err(|error| http::explain(error, request.reference))
     }
 
-    /// `None` if there is nothing to sign in with.
-    async fn sign_in(
-        &self,
-        response: &Response,
-        reference: &Reference,
-    ) -> Result<Option<Grant>, Error> {
-        let values = response.headers().get_all(header::WWW_AUTHENTICATE);
-        let challenge = Challenge::parse(values.iter().filter_map(|value| value.to_str().ok()));
-        let basic = auth::basic(&self.credentials);
-        let (realm, service, scope) = match challenge {
-            // Without a challenge, the one thing that can be tried is a name and a password.
-            None | Some(Challenge::Basic) => return Ok(basic.map(Grant::lasting)),
-            Some(Challenge::Bearer { realm, service, scope }) => (realm, service, scope),
-        };
-        let malformed = |why: &str| Error::Malformed {
-            registry: reference.host().to_owned(),
-            reference: reference.clone(),
-            why: why.to_owned(),
-        };
-        let repository = reference.repository();
-        let url = auth::token_url(&realm, service.as_deref(), scope.as_deref(), repository)
-            .filter(|url| url.scheme() == "https" || url.scheme() == self.scheme)
-            .ok_or_else(|| malformed("its token service is not an https URL"))?;
-        let mut builder = self.http.get(url);
-        if let Some(basic) = basic {
-            builder = builder.header(header::AUTHORIZATION, basic);
-        }
-        let response = builder.send().await.map_err(|error| http::explain(error, reference))?;
-        let response = self.success(response, reference).await?;
-        let expected = Expected { limit: SMALL_BODY, size: None, digest: None };
-        let body = self.body(response, reference, "the token", expected).await?;
-        let token: Token = serde_json::from_slice(&body.bytes)
-            .map_err(|_| malformed("its token service did not answer with a token"))?;
-        let grant = Grant::of_token(token, Instant::now())
-            .ok_or_else(|| malformed("its token service gave an empty token"))?;
-        Ok(Some(grant))
-    }
-
-    async fn body(
+    pub(super) async fn body(
         &self,
         response: Response,
         reference: &Reference,
@@ -206,36 +259,36 @@ impl Transport {
             Refused::Digest { expected, actual } => {
                 Error::DigestMismatch { what, reference, expected, actual }
             }
-            Refused::Stream(error) if error.is_timeout() => http::explain(error, &reference),
-            Refused::Stream(error) => {
-                let registry = reference.host().to_owned();
-                Error::Interrupted { what, registry, reference, source: error.without_url() }
-            }
+            Refused::Stream(error) => http::broken_off(error, what, &reference),
         })
     }
 
     /// The response, or what its status means.
-    async fn success(&self, response: Response, reference: &Reference) -> Result<Response, Error> {
+    pub(super) async fn success(
+        &self,
+        response: Response,
+        reference: &Reference,
+        action: &'static str,
+    ) -> Result<Response, Error> {
         let status = response.status();
         if status.is_success() {
             return Ok(response);
         }
         let registry = reference.host().to_owned();
         let retry_after = retry_after(&response);
+        let reference = reference.clone();
         Err(match status {
-            StatusCode::NOT_FOUND => Error::NotFound { reference: reference.clone() },
-            StatusCode::UNAUTHORIZED => self.unauthorized(reference),
-            StatusCode::FORBIDDEN => Error::Forbidden { registry, reference: reference.clone() },
+            StatusCode::NOT_FOUND => Error::NotFound { reference },
+            StatusCode::UNAUTHORIZED => self.unauthorized(&reference),
+            StatusCode::FORBIDDEN => Error::Forbidden { registry, reference, action },
             StatusCode::TOO_MANY_REQUESTS => {
-                Error::RateLimited { registry, reference: reference.clone(), retry_after }
+                Error::RateLimited { registry, reference, retry_after }
             }
-            _ => Error::Server {
-                registry,
-                reference: reference.clone(),
-                status: status.as_u16(),
-                message: message(response).await,
-                retry_after,
-            },
+            _ => {
+                let message = message(response).await;
+                let status = status.as_u16();
+                Error::Server { registry, reference, status, message, retry_after }
+            }
         })
     }
 
@@ -248,32 +301,13 @@ impl Transport {
     }
 }
 
-fn told_digest(response: &Response) -> Option<Digest> {
+pub(super) fn told_digest(response: &Response) -> Option<Digest> {
     response.headers().get("docker-content-digest")?.to_str().ok()?.parse().ok()
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(header::RETRY_AFTER)?.to_str().ok()?;
     retry::parse_retry_after(value, SystemTime::now())
-}
-
-/// The path of the next page out of a Link header. It must stay in the same list.
-fn next_page(response: &Response, request: Request<'_>) -> Result<Option<String>, Error> {
-    let Some(link) = response.headers().get(header::LINK) else { return Ok(None) };
-    let list = request.path.split_once('?').map_or(request.path, |(list, _)| list);
-    let next = || {
-        let (target, parameters) = link.to_str().ok()?.strip_prefix('<')?.split_once('>')?;
-        parameters.replace([' ', '"'], "").contains("rel=next").then_some(())?;
-        let next: Url = response.url().join(target).ok()?;
-        let own = format!("/v2/{}/{list}", request.reference.repository());
-        (next.origin() == response.url().origin() && next.path() == own).then_some(())?;
-        Some(format!("{list}?{}", next.query()?))
-    };
-    next().map(Some).ok_or_else(|| Error::Malformed {
-        registry: request.reference.host().to_owned(),
-        reference: request.reference.clone(),
-        why: "its link to the next page is not a page of the same list".to_owned(),
-    })
 }
 
 /// The registry's own words, as far as they can be shown on one line.

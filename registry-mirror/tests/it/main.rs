@@ -1,5 +1,6 @@
 //! The client against registries.
 //!
+//! - [`bundles`]: one file with everything, from a real registry and back into one
 //! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
 //! - [`proxied`]: the same through an HTTPS proxy
 //! - [`sign_in`]: token services
@@ -9,6 +10,7 @@
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
+mod bundles;
 mod busy;
 mod distribution;
 mod hostile;

@@ -6,6 +6,7 @@ use pinnace_registry::{Client, Error, Limits, Options, Reference};
 
 pub mod fake;
 pub mod genuine;
+pub mod image;
 
 /// Retries without long waits.
 pub fn limits() -> Limits {
