@@ -7,7 +7,7 @@ use std::any::Any;
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
 use super::{Call, Function, Kind, Returned, duration, text};
-use crate::template::{Object, Value};
+use crate::template::{Method, Object, Value};
 
 use Kind::{Any as Whatever, String as S};
 
@@ -132,6 +132,16 @@ fn modify(a: &[Value]) -> Returned {
 impl Object for Time {
     fn type_name(&self) -> &str {
         "time.Time"
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        Some(Method::new(match name {
+            "Format" => &[Kind::String],
+            "AddDate" => &[Kind::Int, Kind::Int, Kind::Int],
+            "Unix" | "UnixMilli" | "UnixNano" | "Year" | "Day" | "Hour" | "Minute" | "Second"
+            | "Nanosecond" | "YearDay" | "IsZero" | "UTC" | "String" => &[],
+            _ => return None,
+        }))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {

@@ -478,8 +478,7 @@ fn is_space(c: char) -> bool {
 }
 
 fn is_alphanumeric(c: char) -> bool {
-    // Go counts only letters and decimal digits.
-    c == '_' || c.is_alphabetic() || c.is_ascii_digit()
+    c == '_' || super::quote::is_letter_or_digit(c)
 }
 
 fn has_left_trim_marker(text: &str) -> bool {

@@ -1,5 +1,9 @@
 //! Go's strconv.Quote and Unquote.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 /// strconv.Quote: bytes that are not UTF-8 as \x, what is not printable as \u.
 pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"', false)
@@ -55,14 +59,24 @@ fn push_char(out: &mut String, c: char, mark: char, ascii: bool) {
 
 /// unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space.
 pub(crate) fn is_print(c: char) -> bool {
+    static PRINT: LazyLock<Regex> = LazyLock::new(|| class(r"^[\pL\pM\pN\pP\pS]$"));
     if c.is_ascii() {
         return c == ' ' || c.is_ascii_graphic();
     }
-    // Rust's Debug escapes the same classes: controls, formats, unassigned, private, separators.
-    // Combining marks are escaped too by char's Debug but printable for Go, so ask str's via a leading letter.
-    let mut text = String::from("a");
-    text.push(c);
-    !format!("{text:?}").contains('\\') && !c.is_whitespace()
+    PRINT.is_match(c.encode_utf8(&mut [0; 4]))
+}
+
+/// unicode.IsLetter or unicode.IsDigit.
+pub(crate) fn is_letter_or_digit(c: char) -> bool {
+    static LETTER: LazyLock<Regex> = LazyLock::new(|| class(r"^[\pL\p{Nd}]$"));
+    if c.is_ascii() {
+        return c.is_ascii_alphanumeric();
+    }
+    LETTER.is_match(c.encode_utf8(&mut [0; 4]))
+}
+
+fn class(pattern: &str) -> Regex {
+    Regex::new(pattern).expect("the pattern is a constant")
 }
 
 /// `%#U`: U+0021 '!'
