@@ -6,6 +6,7 @@ mod functions;
 pub mod path_pattern;
 pub mod render;
 pub mod template;
+mod unicode;
 pub mod values;
 pub mod version;
 pub mod yaml;

@@ -4,6 +4,7 @@ use super::cast::{to_bytes, to_strings};
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote;
 use crate::template::{Map, MapType, Str, Value, printf};
+use crate::unicode::{is_space, to_lower, to_upper};
 
 use Kind::{Any, Int, String as S};
 
@@ -27,8 +28,8 @@ pub(super) const TABLE: &[Function] = &[
         }))
     }),
     Function::new("trim", &[S], |_, a| Ok(text(&a[0]).trim_matches(is_space).into())),
-    Function::new("upper", &[S], |_, a| Ok(map_chars(&a[0], upper))),
-    Function::new("lower", &[S], |_, a| Ok(map_chars(&a[0], lower))),
+    Function::new("upper", &[S], |_, a| Ok(map_chars(&a[0], to_upper))),
+    Function::new("lower", &[S], |_, a| Ok(map_chars(&a[0], to_lower))),
     Function::new("substr", &[Int, Int, S], |_, a| {
         let (start, end, s) = (int(&a[0]), int(&a[1]), bytes(&a[2]));
         let len = s.len() as i64;
@@ -99,33 +100,6 @@ pub(super) const TABLE: &[Function] = &[
         Ok(numbered(split(bytes(&a[2]), bytes(&a[0]), int(&a[1]))))
     }),
 ];
-
-/// unicode.IsSpace
-pub(super) fn is_space(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ' | '\u{85}' | '\u{a0}')
-        || (!c.is_ascii() && c.is_whitespace())
-}
-
-/// unicode.ToUpper: one character for one.
-pub(super) fn upper(c: char) -> char {
-    let mut chars = c.to_uppercase();
-    match (chars.next(), chars.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
-
-/// unicode.ToLower: one character for one.
-pub(super) fn lower(c: char) -> char {
-    if c == 'İ' {
-        return 'i';
-    }
-    let mut chars = c.to_lowercase();
-    match (chars.next(), chars.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
 
 pub(super) fn map_chars(value: &Value, map: fn(char) -> char) -> Value {
     text(value).chars().map(map).collect::<String>().into()
