@@ -42,6 +42,7 @@ fn convert(value: &Value, depth: usize, run: &Run<'_>) -> Result<serde_json::Val
             .map(|item| convert(item, depth + 1, run))
             .collect::<Result<Vec<_>, _>>()?
             .into(),
+        Value::Map(map) if map.is_nil() => serde_json::Value::Null,
         Value::Map(map) => serde_json::Value::Object(
             map.entries()
                 .iter()
@@ -114,7 +115,7 @@ impl Writer<'_> {
             Value::List(list) if !list.is_nil() => {
                 self.sequence('[', ']', list.len(), depth, |w, i| w.value(&list[i], depth + 1))?;
             }
-            Value::Map(map) => {
+            Value::Map(map) if !map.is_nil() => {
                 let entries = map.snapshot();
                 self.sequence('{', '}', entries.len(), depth, |w, i| {
                     w.bytes(&entries[i].0);
