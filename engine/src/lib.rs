@@ -8,7 +8,9 @@ pub mod render;
 pub mod template;
 pub mod values;
 pub mod version;
+mod warning;
 pub mod yaml;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};
+pub use warning::{Level, Warning};
