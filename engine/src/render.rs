@@ -168,8 +168,9 @@ fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), 
     })
 }
 
-/// Runs all templates but partials; the results by path.
-fn execute(
+/// Runs all templates but partials with these values as they are, as Helm's `engine.Render` does; the
+/// results by path. Must be called inside of [`on_large_stack`].
+pub fn execute(
     chart: &Chart,
     values: &serde_json::Map<String, Value>,
     options: &Options<'_>,
