@@ -9,7 +9,9 @@ pub mod template;
 mod unicode;
 pub mod values;
 pub mod version;
+mod warning;
 pub mod yaml;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};
+pub use warning::{Level, Warning};

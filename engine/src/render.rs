@@ -9,6 +9,7 @@ use crate::template::{Environment, TemplateError, TemplateSet, on_large_stack};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
+use crate::warning::Warning;
 
 mod capabilities;
 mod context;
@@ -92,7 +93,7 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     pub notes: String,
     /// What Helm would log as a warning.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {
@@ -141,7 +142,7 @@ pub fn render(
     }
     let mut warnings = chart.warnings().to_vec();
     let chart = chart.for_values(&user, &mut warnings)?;
-    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?;
+    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?.to_json();
     if !options.skip_schema_validation {
         schema::check(&chart, &values)?;
     }
