@@ -25,9 +25,18 @@ pub(crate) use environment::Run;
 pub use environment::{Budget, Environment, on_large_stack};
 pub use error::{Cause, ExecError, ParseError, TemplateError};
 pub use from_json::{from_json, from_json_with_integers};
+pub(crate) use object::NilPointer;
 pub use object::{Method, Object};
 pub use set::TemplateSet;
 pub(crate) use set::erase_no_value;
 pub use str::Str;
+pub(crate) use str::lossy;
 pub(crate) use to_json::{to_json, to_json_text};
 pub use value::{List, ListType, Map, MapType, Value};
+
+/// `fmt.Sprintf("%v", value)`, outside of any run.
+pub(crate) fn go_text(value: &Value) -> String {
+    let environment = Environment::system();
+    let text = printf::text_of(value, &Run::new(&environment));
+    String::from_utf8_lossy(&text).into_owned()
+}

@@ -1,8 +1,8 @@
 //! Go's own functions, but for comparisons.
 
 use super::{Function, Kind, Returned};
-use crate::template::quote::is_print;
 use crate::template::{ListType, MapType, Value, printf};
+use crate::unicode::is_print;
 
 pub(super) const TABLE: &[Function] = &[
     // The evaluator runs these two itself, so that later arguments are not evaluated.

@@ -156,6 +156,10 @@ impl Object for All {
         Some(names.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
     }
 
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        self.fields()
+    }
+
     fn method(&self, name: &str) -> Option<Method> {
         (name == "Copy").then_some(Method::of_pointer(&[]))
     }
@@ -218,6 +222,11 @@ impl Object for KubeVersion {
             ("Major", Value::string(&*self.major)),
             ("Minor", Value::string(&*self.minor)),
         ])
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let exported = |(name, _): &(&str, Value)| *name != "normalizedVersion";
+        Some(self.fields()?.into_iter().filter(exported).collect())
     }
 
     fn method(&self, name: &str) -> Option<Method> {
@@ -301,6 +310,14 @@ impl Object for HelmVersion {
     fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
         let names = ["Version", "GitCommit", "GitTreeState", "GoVersion", "KubeClientVersion"];
         Some(names.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("version", Value::string(HELM_VERSION)),
+            ("git_tree_state", Value::string("clean")),
+            ("kube_client_version", Value::string(KUBE_CLIENT_VERSION)),
+        ])
     }
 
     fn json(&self) -> serde_json::Value {

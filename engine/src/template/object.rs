@@ -85,6 +85,12 @@ pub trait Object: Any {
         self.entries().is_none_or(|entries| !entries.is_empty())
     }
 
+    /// The fields of a struct that JSON has, by their names there and in their order. Without them
+    /// [`Object::json`] counts, its keys sorted.
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
     /// What `toJson` and `toYaml` write.
     fn json(&self) -> serde_json::Value {
         serde_json::Value::Object(serde_json::Map::new())
@@ -92,4 +98,33 @@ pub trait Object: Any {
 
     /// For functions that need the concrete type: `self`.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// A pointer that points to nothing, of this type.
+pub(crate) struct NilPointer(pub &'static str);
+
+impl Object for NilPointer {
+    fn type_name(&self) -> &str {
+        self.0
+    }
+
+    fn kind(&self) -> &'static str {
+        "ptr"
+    }
+
+    fn is_nil(&self) -> bool {
+        true
+    }
+
+    fn is_true(&self) -> bool {
+        false
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }

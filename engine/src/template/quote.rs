@@ -1,12 +1,24 @@
 //! Go's strconv.Quote and Unquote.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
+use crate::unicode::is_print;
 
 /// strconv.Quote: bytes that are not UTF-8 as \x, what is not printable as \u.
 pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"', false)
+}
+
+/// The literal that Go's regexp and url print: raw if it can be, else as [`quote`].
+pub(crate) fn quote_for_code(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text)
+            if text
+                .chars()
+                .all(|c| c == '\t' || !matches!(c, '\0'..' ' | '`' | '\x7f' | '\u{feff}')) =>
+        {
+            format!("`{text}`")
+        }
+        _ => quote(bytes),
+    }
 }
 
 /// strconv.QuoteToASCII.
@@ -55,28 +67,6 @@ fn push_char(out: &mut String, c: char, mark: char, ascii: bool) {
         c if (c as u32) < 0x10000 => out.push_str(&format!("\\u{:04x}", c as u32)),
         c => out.push_str(&format!("\\U{:08x}", c as u32)),
     }
-}
-
-/// unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space.
-pub(crate) fn is_print(c: char) -> bool {
-    static PRINT: LazyLock<Regex> = LazyLock::new(|| class(r"^[\pL\pM\pN\pP\pS]$"));
-    if c.is_ascii() {
-        return c == ' ' || c.is_ascii_graphic();
-    }
-    PRINT.is_match(c.encode_utf8(&mut [0; 4]))
-}
-
-/// unicode.IsLetter or unicode.IsDigit.
-pub(crate) fn is_letter_or_digit(c: char) -> bool {
-    static LETTER: LazyLock<Regex> = LazyLock::new(|| class(r"^[\pL\p{Nd}]$"));
-    if c.is_ascii() {
-        return c.is_ascii_alphanumeric();
-    }
-    LETTER.is_match(c.encode_utf8(&mut [0; 4]))
-}
-
-fn class(pattern: &str) -> Regex {
-    Regex::new(pattern).expect("the pattern is a constant")
 }
 
 /// `%#U`: U+0021 '!'

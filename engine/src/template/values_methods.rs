@@ -25,7 +25,7 @@ pub(crate) fn call(
         _ => String::new(),
     };
     Some(match name {
-        "AsMap" => Ok(Value::Map(map.clone())),
+        "AsMap" => Ok(Value::Map(map.with_kind(MapType::Any))),
         "YAML" => {
             to_json(&Value::Map(map.clone()), run).map(|json| Value::string(yaml::to_string(&json)))
         }
@@ -41,7 +41,7 @@ fn table(map: &Map, path: &[&str]) -> Result<Map, String> {
     for name in path {
         table = match table.get(name.as_bytes()) {
             Some(Value::Map(inner)) if inner.kind() != MapType::String => {
-                Map::new(MapType::Values, inner.entries().clone())
+                inner.with_kind(MapType::Values)
             }
             _ => return Err(format!("{name:?} is not a table")),
         };

@@ -126,7 +126,7 @@ impl Printer<'_> {
         let mut text = format!("U+{code:0width$X}");
         if self.flags.sharp
             && let Some(c) = u32::try_from(code).ok().and_then(char::from_u32)
-            && crate::template::quote::is_print(c)
+            && crate::unicode::is_print(c)
         {
             text.push_str(&format!(" '{c}'"));
         }
