@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::warning::Warning;
+
 mod archive;
 mod ignore;
 mod load;
@@ -39,7 +41,7 @@ pub struct Chart {
     pub(crate) dependencies: Vec<Chart>,
     pub(crate) modified: Option<DateTime<Utc>>,
     /// What Helm would warn of while loading.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
 }
 
 /// Why files are not a chart.
@@ -132,7 +134,7 @@ impl Chart {
     }
 
     /// What Helm would warn of while loading.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 

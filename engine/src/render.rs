@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Chart;
-use crate::template::{Environment, TemplateError, TemplateSet, on_large_stack};
+use crate::template::{Environment, Map, MapType, TemplateError, TemplateSet, on_large_stack};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
+use crate::warning::Warning;
 
 mod capabilities;
 mod context;
@@ -92,7 +93,7 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     pub notes: String,
     /// What Helm would log as a warning.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {
@@ -141,7 +142,7 @@ pub fn render(
     }
     let mut warnings = chart.warnings().to_vec();
     let chart = chart.for_values(&user, &mut warnings)?;
-    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?;
+    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?.to_json();
     if !options.skip_schema_validation {
         schema::check(&chart, &values)?;
     }
@@ -167,8 +168,9 @@ fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), 
     })
 }
 
-/// Runs all templates but partials; the results by path.
-fn execute(
+/// Runs all templates but partials with these values as they are, as Helm's `engine.Render` does; the
+/// results by path. Must be called inside of [`on_large_stack`].
+pub fn execute(
     chart: &Chart,
     values: &serde_json::Map<String, Value>,
     options: &Options<'_>,
@@ -181,12 +183,13 @@ fn execute(
     let environment = Environment { lookup: options.lookup, ..Environment::system() };
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
-        let template = crate::template::Value::map([
-            ("Name", renderable.path.as_str().into()),
-            ("BasePath", renderable.base_path.as_str().into()),
+        let template = BTreeMap::from([
+            ("Name".into(), renderable.path.as_str().into()),
+            ("BasePath".into(), renderable.base_path.as_str().into()),
         ]);
-        renderable.context.set("Template", template);
-        let dot = crate::template::Value::Map(renderable.context.clone());
+        let template = Map::new(MapType::Values, template);
+        renderable.context.set("Template", crate::template::Value::Map(template));
+        let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
         let text =
             set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);

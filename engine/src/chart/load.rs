@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Chart, ChartError, File, Metadata, archive};
+use crate::warning::Warning;
 use crate::{values, yaml};
 
 /// How deep charts/ folders may nest.
@@ -97,11 +98,10 @@ fn requirements(chart: &mut Chart, file: File) -> Result<(), ChartError> {
     if chart.metadata.api_version == "v1" {
         chart.files.push(file);
     } else {
-        chart.warnings.push(
-            "Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend \
-             migrating dependencies to Chart.yaml."
-                .to_owned(),
-        );
+        chart.warnings.push(Warning::info(
+            "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend \
+             migrating dependencies to Chart.yaml.",
+        ));
     }
     Ok(())
 }
@@ -111,11 +111,10 @@ fn requirements_lock(chart: &mut Chart, file: File) -> Result<(), ChartError> {
     if chart.metadata.api_version == "v1" {
         chart.files.push(file);
     } else {
-        chart.warnings.push(
-            "Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend \
-             migrating to Chart.lock."
-                .to_owned(),
-        );
+        chart.warnings.push(Warning::info(
+            "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We \
+             recommend migrating to Chart.lock.",
+        ));
     }
     Ok(())
 }
