@@ -5,6 +5,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::template::ParsedFiles;
+
 mod archive;
 mod ignore;
 mod load;
@@ -40,6 +42,8 @@ pub struct Chart {
     pub(crate) modified: Option<DateTime<Utc>>,
     /// What Helm would warn of while loading.
     pub(crate) warnings: Vec<String>,
+    /// What its templates and those of its subcharts, if it is no subchart itself, were parsed to.
+    pub(crate) parsed: ParsedFiles,
 }
 
 /// Why files are not a chart.

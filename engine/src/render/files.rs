@@ -23,6 +23,10 @@ impl Files {
         self.0.get(name).map_or(&[], |data| data)
     }
 
+    fn content(&self, name: &str) -> Str {
+        self.0.get(name).map_or_else(|| "".into(), |data| data.clone().into())
+    }
+
     fn glob(&self, pattern: &str) -> Self {
         // A pattern that cannot be read matches everything, as in Helm.
         let matcher = glob(pattern);
@@ -67,7 +71,7 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(|data| Value::Bytes(Str::from(&**data)))
+        self.0.get(name).map(|data| Value::Bytes(data.clone().into()))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
@@ -80,8 +84,8 @@ impl Object for Files {
                 Ok(Value::string(self.config(|data| String::from_utf8_lossy(data).into_owned())))
             }
             "AsSecrets" => Ok(Value::string(self.config(|data| BASE64_STANDARD.encode(data)))),
-            "Get" => argument.map(|name| Value::String(Str::from(self.bytes(&name)))),
-            "GetBytes" => argument.map(|name| Value::Bytes(Str::from(self.bytes(&name)))),
+            "Get" => argument.map(|name| Value::String(self.content(&name))),
+            "GetBytes" => argument.map(|name| Value::Bytes(self.content(&name))),
             "Glob" => argument.map(|pattern| Value::object(self.glob(&pattern))),
             "Lines" => argument.map(|name| self.lines(&name)),
             _ => return None,
@@ -90,7 +94,7 @@ impl Object for Files {
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
         let entry = |(name, data): (&String, &Arc<[u8]>)| {
-            (Value::string(name.as_str()), Value::Bytes(Str::from(&**data)))
+            (Value::string(name.as_str()), Value::Bytes(data.clone().into()))
         };
         Some(self.0.iter().map(entry).collect())
     }

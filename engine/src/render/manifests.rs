@@ -1,9 +1,7 @@
 //! Rendered files to single objects: cutting, hooks, order.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::context::is_partial;
@@ -63,10 +61,23 @@ pub(super) fn sort(
 
 /// Cuts at lines that begin with `---`. Whatever follows it on the line stays, as in Helm.
 pub fn split(text: &str) -> Vec<&str> {
-    static SEPARATOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^---[ \t]*").expect("a constant"));
-    let documents = SEPARATOR.split(text.trim_start());
-    documents.map(str::trim_start).filter(|document| !document.is_empty()).collect()
+    let mut documents = Vec::new();
+    let mut rest = text.trim_start();
+    rest = rest.strip_prefix("---").unwrap_or(rest);
+    loop {
+        let (document, next) = match rest.split_once("\n---") {
+            Some((document, next)) => (&rest[..=document.len()], Some(next)),
+            None => (rest, None),
+        };
+        let document = document.trim_start();
+        if !document.is_empty() {
+            documents.push(document);
+        }
+        match next {
+            Some(next) => rest = next,
+            None => return documents,
+        }
+    }
 }
 
 /// The part of an object that decides what becomes of it.
@@ -158,5 +169,6 @@ mod tests {
         assert_eq!(split("\n---\na: 1\n--- \n\n---b: 2\n"), ["a: 1\n", "b: 2\n"]);
         assert_eq!(split("a: |\n  ---\n"), ["a: |\n  ---\n"]);
         assert!(split(" \n---\n").is_empty());
+        assert_eq!(split("---\n---\n---a\n----\n---"), ["a\n", "-\n"]);
     }
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use super::environment::{Environment, Run};
 use super::error::TemplateError;
 use super::eval;
-use super::parser::{self, Template};
+use super::parsed::{self, Parsed};
+use super::parser::Template;
 use super::{Str, Value};
 
 /// Templates parsed once; cheap to clone, and shared between threads.
 #[derive(Clone, Default)]
 pub struct TemplateSet {
-    templates: HashMap<String, Arc<Template>>,
+    templates: Arc<HashMap<String, Arc<Template>>>,
+    /// What was added since the set was cloned, over `templates`: `tpl` clones the set at each call.
+    added: HashMap<String, Arc<Template>>,
 }
 
 impl TemplateSet {
@@ -23,13 +26,19 @@ impl TemplateSet {
     /// Parses a file and adds it and all it defines. A name that exists is replaced,
     /// unless the new body is blank: Go's rule, by which a parent chart overrides its subcharts.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        for template in parser::parse(name, text)? {
-            if template.root.is_empty() && self.templates.contains_key(&template.name) {
+        self.add(&parsed::parse(name, text)?);
+        Ok(())
+    }
+
+    /// The same for what is parsed.
+    pub(crate) fn add(&mut self, parsed: &Parsed) {
+        for template in &**parsed {
+            if template.root.is_empty() && self.get(&template.name).is_some() {
                 continue;
             }
-            self.templates.insert(template.name.clone(), Arc::new(template));
+            let templates = Arc::get_mut(&mut self.templates).unwrap_or(&mut self.added);
+            templates.insert(template.name.clone(), template.clone());
         }
-        Ok(())
     }
 
     /// Runs a template with `data` as dot and gives its text, `<no value>` erased as Helm does.
@@ -58,11 +67,14 @@ impl TemplateSet {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Template> {
-        self.templates.get(name).map(|template| &**template)
+        let template = self.added.get(name).or_else(|| self.templates.get(name));
+        template.map(|template| &**template)
     }
 }
 
 /// Helm's work-around for missing keys.
 pub(crate) fn erase_no_value(text: &Str) -> String {
-    text.text().replace("<no value>", "")
+    const NO_VALUE: &str = "<no value>";
+    let text = text.text();
+    if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text.into_owned() }
 }

@@ -14,6 +14,11 @@ impl Str {
     pub fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
+
+    /// Whether these bytes have another holder.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 impl Deref for Str {
@@ -44,6 +49,12 @@ impl From<String> for Str {
 impl From<&[u8]> for Str {
     fn from(bytes: &[u8]) -> Self {
         Str(bytes.into())
+    }
+}
+
+impl From<Arc<[u8]>> for Str {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Str(bytes)
     }
 }
 

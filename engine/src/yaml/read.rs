@@ -13,8 +13,10 @@ use super::{
 
 /// How deep mappings and sequences may nest.
 const MAX_DEPTH: usize = 200;
-/// Nodes that aliases may expand to in one document, above the ones written out.
+/// Nodes that aliases may expand to in one document, above the ones written out. A long text counts
+/// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
+const TEXT_PER_NODE: usize = 64;
 
 /// Why a text is not YAML that Helm reads. Quotes nothing of the text but keys and short scalars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -50,16 +52,11 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
-    anchors: HashMap<usize, Anchor>,
+    anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
     /// The length of a text whose last line has no end.
     unfinished_at: Option<usize>,
-}
-
-struct Anchor {
-    node: Node,
-    size: usize,
 }
 
 /// A node before JSON: a key may be of any scalar type.
@@ -69,11 +66,17 @@ struct Node {
     merge: bool,
     /// Not a JSON number: infinite, or not a number at all.
     unprintable: Option<f64>,
+    /// Nodes of the tree, itself among them.
+    size: usize,
 }
 
 impl From<Value> for Node {
     fn from(value: Value) -> Self {
-        Self { value, merge: false, unprintable: None }
+        let size = match &value {
+            Value::String(text) => 1 + text.len() / TEXT_PER_NODE,
+            _ => 1,
+        };
+        Self { value, merge: false, unprintable: None, size }
     }
 }
 
@@ -108,29 +111,29 @@ impl Reader<'_> {
     }
 
     fn node(&mut self, event: Owned, line: usize) -> Result<Node, YamlError> {
-        let (anchor, node, size) = match event {
+        let (anchor, node) = match event {
             Owned::Alias(id) => return self.alias(id, line),
             Owned::Scalar(text, style, anchor, tag) => {
-                (anchor, scalar(&text, style, tag.as_deref(), line)?, 1)
+                (anchor, scalar(text, style, tag.as_deref(), line)?)
             }
             Owned::Sequence(anchor) => {
                 self.deeper(line)?;
-                let (value, size) = self.sequence()?;
+                let node = self.sequence()?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Owned::Mapping(anchor) => {
                 self.deeper(line)?;
-                let (value, size) = self.mapping()?;
+                let node = self.mapping()?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Owned::Start | Owned::End | Owned::SequenceEnd | Owned::MappingEnd => {
                 return Err(error(line, "expected a value"));
             }
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchor { node: node.clone(), size });
+            self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
@@ -152,50 +155,42 @@ impl Reader<'_> {
             return Err(error(line, "document contains excessive aliasing"));
         }
         // An alias of a `<<` is no merge key.
-        Ok(Node { merge: false, ..anchor.node.clone() })
+        Ok(Node { merge: false, ..anchor.clone() })
     }
 
-    fn sequence(&mut self) -> Result<(Value, usize), YamlError> {
+    fn sequence(&mut self) -> Result<Node, YamlError> {
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Owned::SequenceEnd = event {
-                return Ok((Value::Array(items), size));
+                return Ok(Node { size, ..Value::Array(items).into() });
             }
             let node = self.node(event, line)?;
-            size += nodes(&node.value);
+            size += node.size;
             items.push(node.printable(line)?);
         }
     }
 
-    fn mapping(&mut self) -> Result<(Value, usize), YamlError> {
+    fn mapping(&mut self) -> Result<Node, YamlError> {
         let mut map = Map::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Owned::MappingEnd = event {
-                return Ok((Value::Object(map), size));
+                return Ok(Node { size, ..Value::Object(map).into() });
             }
             let key = self.node(event, line)?;
             let (event, value_line) = self.next()?;
-            let value = self.node(event, value_line)?.printable(value_line)?;
-            size += 1 + nodes(&value);
+            let value = self.node(event, value_line)?;
+            size += key.size + value.size;
+            let value = value.printable(value_line)?;
             if key.merge {
                 merge(&mut map, value, value_line)?;
             } else {
                 map.insert(key.into_key(line)?, value);
             }
         }
-    }
-}
-
-/// The nodes of a tree, itself among them.
-fn nodes(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
-        Value::Object(map) => 1 + map.values().map(|v| 1 + nodes(v)).sum::<usize>(),
-        _ => 1,
     }
 }
 
@@ -245,15 +240,14 @@ impl Node {
 }
 
 fn scalar(
-    text: &str,
+    text: String,
     style: ScalarStyle,
     tag: Option<&str>,
     line: usize,
 ) -> Result<Node, YamlError> {
-    let as_text = || Value::String(text.to_owned()).into();
     let resolved = match tag {
-        None if style == ScalarStyle::Plain => resolve(text, true),
-        None => return Ok(as_text()),
+        None if style == ScalarStyle::Plain => resolve(&text, true),
+        None => return Ok(Value::String(text).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
                 .decode(text.split_ascii_whitespace().collect::<String>())
@@ -261,7 +255,7 @@ fn scalar(
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()).into());
         }
         Some(tag @ ("bool" | "int" | "float" | "null" | "timestamp")) => {
-            let resolved = resolve(text, tag == "timestamp");
+            let resolved = resolve(&text, tag == "timestamp");
             match (tag, resolved) {
                 ("bool", r @ Resolved::Bool(_))
                 | ("int", r @ Resolved::Int(_))
@@ -276,9 +270,9 @@ fn scalar(
             }
         }
         Some("merge") if text == "<<" => {
-            return Ok(Node { value: text.into(), merge: true, unprintable: None });
+            return Ok(Node { merge: true, ..Value::String(text).into() });
         }
-        Some(_) => return Ok(as_text()),
+        Some(_) => return Ok(Value::String(text).into()),
     };
     let merge = text == "<<" && style == ScalarStyle::Plain && tag.is_none();
     let unprintable = match resolved {
@@ -286,7 +280,7 @@ fn scalar(
         _ => None,
     };
     let value = resolved.into_value(text).unwrap_or(Value::Null);
-    Ok(Node { value, merge, unprintable })
+    Ok(Node { merge, unprintable, ..value.into() })
 }
 
 /// An event that has let go of the parser.

@@ -59,6 +59,7 @@ impl<'t> State<'t, '_> {
                 values.extend(last.map(|operand| operand.value));
                 if let Some(result) = object.call(name, &values) {
                     self.at = Some(node);
+                    let result = result.and_then(|value| self.run.charge(&value).map(|()| value));
                     return match result {
                         Ok(value) => Ok(Operand::plain(value)),
                         Err(message) => Err(self

@@ -1,0 +1,26 @@
+//! What is fuzzed: each module takes any bytes and must return, in bounded time and memory.
+//!
+//! `fuzz_targets/` feeds them from libFuzzer, `engine/tests/corpus.rs` from the files of `corpus/`.
+
+pub mod archive;
+pub mod chunks;
+pub mod printf;
+pub mod semver;
+pub mod small_run;
+pub mod strvals;
+pub mod template;
+pub mod template_parser;
+pub mod yaml_printer;
+pub mod yaml_reader;
+
+/// All of them, named as their folders in `corpus/`.
+pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+    ("archive", archive::run),
+    ("printf", printf::run),
+    ("semver", semver::run),
+    ("strvals", strvals::run),
+    ("template", template::run),
+    ("template_parser", template_parser::run),
+    ("yaml_printer", yaml_printer::run),
+    ("yaml_reader", yaml_reader::run),
+];

@@ -1,0 +1,16 @@
+//! The YAML printer.
+
+use pinnace_engine::yaml;
+
+use super::chunks::Chunks;
+
+/// The input is any JSON value: printed and read it is the same, but for whole floats.
+pub fn run(input: &[u8]) {
+    let value = Chunks(input).value(0);
+    let printed = yaml::to_string(&value);
+    let read = match yaml::from_str(&printed) {
+        Ok(read) => read,
+        Err(error) => panic!("{value:?} is printed as {printed:?}, which is not YAML: {error}"),
+    };
+    assert_eq!(yaml::to_string(&read), printed, "of {value:?}");
+}
