@@ -5,7 +5,7 @@
 # A bare shell, such as CI's, has neither of these.
 export HOME ?= /root
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
-.PHONY: help build test demo demo-down fmt lint crds tools install install-test
+.PHONY: help build test oracle demo demo-down fmt lint crds tools install install-test
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -25,6 +25,12 @@ demo-down: ## Remove all that the demo made
 fmt: ## Format the sources
 	cargo fmt --all
 	gofmt -w dev/tools/*/*.go
+
+CASES ?= 1000000
+SEED ?= 1
+oracle: ## Hold the engine against Helm on CASES generated templates, of SEED
+	dev/build-tools oracle
+	cargo run --quiet --release -p pinnace-oracle -- --cases $(CASES) --seed $(SEED)
 
 lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo fmt --all --check

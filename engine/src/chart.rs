@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::template::ParsedFiles;
+use crate::warning::Warning;
 
 mod archive;
 mod ignore;
@@ -41,7 +42,7 @@ pub struct Chart {
     pub(crate) dependencies: Vec<Chart>,
     pub(crate) modified: Option<DateTime<Utc>>,
     /// What Helm would warn of while loading.
-    pub(crate) warnings: Vec<String>,
+    pub(crate) warnings: Vec<Warning>,
     /// What its templates and those of its subcharts, if it is no subchart itself, were parsed to.
     pub(crate) parsed: ParsedFiles,
 }
@@ -136,7 +137,7 @@ impl Chart {
     }
 
     /// What Helm would warn of while loading.
-    pub fn warnings(&self) -> &[String] {
+    pub fn warnings(&self) -> &[Warning] {
         &self.warnings
     }
 

@@ -6,9 +6,12 @@ mod functions;
 pub mod path_pattern;
 pub mod render;
 pub mod template;
+mod unicode;
 pub mod values;
 pub mod version;
+mod warning;
 pub mod yaml;
 
 pub use chart::Chart;
 pub use render::{Rendered, render};
+pub use warning::{Level, Warning};

@@ -11,6 +11,7 @@ use crate::template::{
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
+use crate::warning::Warning;
 
 mod capabilities;
 mod context;
@@ -96,7 +97,7 @@ pub struct Rendered {
     pub crds: Vec<Crd>,
     pub notes: String,
     /// What Helm would log as a warning.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Warning>,
 }
 
 impl Rendered {
@@ -145,7 +146,7 @@ pub fn render(
     }
     let mut warnings = chart.warnings().to_vec();
     let chart = chart.for_values(&user, &mut warnings)?;
-    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?;
+    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?.to_json();
     if !options.skip_schema_validation {
         schema::check(&chart, &values)?;
     }
@@ -171,8 +172,9 @@ fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), 
     })
 }
 
-/// Runs all templates but partials; the results by path.
-fn execute(
+/// Runs all templates but partials with these values as they are, as Helm's `engine.Render` does; the
+/// results by path. Must be called inside of [`on_large_stack`].
+pub fn execute(
     chart: &Chart,
     values: &serde_json::Map<String, Value>,
     options: &Options<'_>,

@@ -30,5 +30,13 @@ pub(crate) use parsed::ParsedFiles;
 pub use set::TemplateSet;
 pub(crate) use set::erase_no_value;
 pub use str::Str;
+pub(crate) use str::lossy;
 pub(crate) use to_json::{to_json, to_json_text};
 pub use value::{List, ListType, Map, MapType, Value};
+
+/// `fmt.Sprintf("%v", value)`, outside of any run.
+pub(crate) fn go_text(value: &Value) -> String {
+    let environment = Environment::system();
+    let text = printf::text_of(value, &Run::new(&environment));
+    String::from_utf8_lossy(&text).into_owned()
+}

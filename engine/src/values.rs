@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value};
 
+use crate::template;
 use crate::yaml::{self, YamlError};
 
 pub(crate) mod coalesce;
 pub(crate) mod dependencies;
 pub(crate) mod schema;
 pub mod strvals;
+pub(crate) mod table;
 
 /// A text that does not hold values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -59,6 +61,11 @@ pub fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
             }
         }
     }
+}
+
+/// `fmt.Sprintf("%v", value)`
+pub(crate) fn go_text(value: &Value) -> String {
+    template::go_text(&template::from_json_with_integers(value))
 }
 
 #[cfg(test)]

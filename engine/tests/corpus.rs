@@ -1,7 +1,5 @@
 //! Replays what fuzzing found worth keeping (`make fuzz` looks for more): no file makes a target panic or hang.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 #[path = "../fuzz/src/lib.rs"]
 mod fuzz;
 

@@ -94,7 +94,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     };
     let rendered = render(&chart, &serde_json::Value::Object(values), &options)?;
     for warning in &rendered.warnings {
-        eprintln!("{warning}");
+        eprintln!("{}", warning.log_line());
     }
     let mut stdout = std::io::stdout().lock();
     let choice =

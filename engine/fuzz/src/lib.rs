@@ -13,8 +13,10 @@ pub mod template_parser;
 pub mod yaml_printer;
 pub mod yaml_reader;
 
-/// All of them, named as their folders in `corpus/`.
-pub const TARGETS: [(&str, fn(&[u8])); 8] = [
+/// Its name, which is that of its folder in `corpus/`, and what it runs.
+pub type Target = (&'static str, fn(&[u8]));
+
+pub const TARGETS: [Target; 8] = [
     ("archive", archive::run),
     ("printf", printf::run),
     ("semver", semver::run),

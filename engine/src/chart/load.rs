@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Chart, ChartError, File, Metadata, archive};
 use crate::template::ParsedFiles;
+use crate::warning::Warning;
 use crate::{values, yaml};
 
 /// How deep charts/ folders may nest.
@@ -99,11 +100,10 @@ fn requirements(chart: &mut Chart, file: File) -> Result<(), ChartError> {
     if chart.metadata.api_version == "v1" {
         chart.files.push(file);
     } else {
-        chart.warnings.push(
-            "Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend \
-             migrating dependencies to Chart.yaml."
-                .to_owned(),
-        );
+        chart.warnings.push(Warning::info(
+            "Warning: Dependencies are handled in Chart.yaml since apiVersion \"v2\". We recommend \
+             migrating dependencies to Chart.yaml.",
+        ));
     }
     Ok(())
 }
@@ -113,11 +113,10 @@ fn requirements_lock(chart: &mut Chart, file: File) -> Result<(), ChartError> {
     if chart.metadata.api_version == "v1" {
         chart.files.push(file);
     } else {
-        chart.warnings.push(
-            "Dependency locking is handled in Chart.lock since apiVersion \"v2\". We recommend \
-             migrating to Chart.lock."
-                .to_owned(),
-        );
+        chart.warnings.push(Warning::info(
+            "Warning: Dependency locking is handled in Chart.lock since apiVersion \"v2\". We \
+             recommend migrating to Chart.lock.",
+        ));
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::context::is_partial;
 use super::{Hook, Manifest, order};
+use crate::warning::Warning;
 use crate::yaml::{self, YamlError};
 
 /// A rendered file that does not hold Kubernetes objects.
@@ -33,7 +34,7 @@ const EVENTS: [&str; 9] = [
 /// Helm does not know is left out, with a warning.
 pub(super) fn sort(
     files: &BTreeMap<String, String>,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<Manifest>, Vec<Hook>), ManifestError> {
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
     for (path, content) in files.iter().filter(|(path, _)| !is_partial(path)) {
@@ -49,7 +50,8 @@ pub(super) fn sort(
                 }),
                 Some(events) => match events_of(events) {
                     Some(events) => hooks.push(hook(path, document, &head, events)),
-                    None => warnings.push(format!("skipping unknown hooks {events} in {path}")),
+                    None => warnings
+                        .push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
                 },
             }
         }

@@ -3,10 +3,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::coalesce::{Nulls, TypeMismatch, coalesce, tables};
+use super::coalesce::{Nulls, TypeMismatch, coalesce, merge};
+use super::table::{Node, Table};
 use crate::Chart;
 use crate::chart::Dependency;
 use crate::version;
+use crate::warning::Warning;
 
 impl Chart {
     /// The chart that takes part in a release with these values: without disabled subcharts, with
@@ -15,7 +17,7 @@ impl Chart {
     pub fn for_values(
         &self,
         values: &Map<String, Value>,
-        warnings: &mut Vec<String>,
+        warnings: &mut Vec<Warning>,
     ) -> Result<Self, TypeMismatch> {
         let mut chart = self.clone();
         keep_enabled(&mut chart, values, "", warnings)?;
@@ -28,14 +30,13 @@ fn keep_enabled(
     chart: &mut Chart,
     values: &Map<String, Value>,
     path: &str,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<(), TypeMismatch> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
     name_subcharts(chart);
-    let mut ignored = Vec::new();
-    let coalesced = coalesce(chart, values, Nulls::Remove, &mut ignored)?;
+    let coalesced = coalesce(chart, values, Nulls::Remove, warnings)?.to_json();
     let mut wanted = std::mem::take(&mut chart.metadata.dependencies);
     by_tags(&mut wanted, &coalesced, warnings);
     by_conditions(&mut wanted, &coalesced, path, warnings);
@@ -77,7 +78,7 @@ fn name_subcharts(chart: &mut Chart) {
     chart.dependencies = named;
 }
 
-fn by_tags(wanted: &mut [Dependency], values: &Map<String, Value>, warnings: &mut Vec<String>) {
+fn by_tags(wanted: &mut [Dependency], values: &Map<String, Value>, warnings: &mut Vec<Warning>) {
     let Some(Value::Object(tags)) = values.get("tags") else { return };
     for dependency in wanted {
         let (mut on, mut off) = (false, false);
@@ -85,8 +86,11 @@ fn by_tags(wanted: &mut [Dependency], values: &Map<String, Value>, warnings: &mu
             match tags.get(tag) {
                 Some(Value::Bool(true)) => on = true,
                 Some(Value::Bool(false)) => off = true,
-                Some(_) => warnings
-                    .push(format!("returned non-bool value tag={tag} chart={}", dependency.name)),
+                Some(_) => warnings.push(
+                    Warning::warn("returned non-bool value")
+                        .with("tag", tag)
+                        .with("chart", &dependency.name),
+                ),
                 None => {}
             }
         }
@@ -99,7 +103,7 @@ fn by_conditions(
     wanted: &mut [Dependency],
     values: &Map<String, Value>,
     path: &str,
-    warnings: &mut Vec<String>,
+    warnings: &mut Vec<Warning>,
 ) {
     for dependency in wanted {
         for condition in dependency.condition.trim().split(',').filter(|c| !c.is_empty()) {
@@ -109,10 +113,11 @@ fn by_conditions(
                     break;
                 }
                 None | Some(Value::Object(_)) => {}
-                Some(_) => warnings.push(format!(
-                    "returned non-bool value path={condition} chart={}",
-                    dependency.name
-                )),
+                Some(_) => warnings.push(
+                    Warning::warn("returned non-bool value")
+                        .with("path", condition)
+                        .with("chart", &dependency.name),
+                ),
             }
         }
     }
@@ -128,15 +133,15 @@ fn lookup<'a>(values: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
     map.get(last)
 }
 
-fn import_values(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), TypeMismatch> {
+fn import_values(chart: &mut Chart, warnings: &mut Vec<Warning>) -> Result<(), TypeMismatch> {
     for subchart in &mut chart.dependencies {
         import_values(subchart, warnings)?;
     }
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
-    let mut own = coalesce(chart, &Map::new(), Nulls::Keep, &mut Vec::new())?;
-    let mut imported = Map::new();
+    let own = coalesce(chart, &Map::new(), Nulls::Keep, warnings)?;
+    let imported = Table::default();
     for dependency in &mut chart.metadata.dependencies {
         let mut resolved = Vec::new();
         for import in &dependency.import_values {
@@ -146,23 +151,36 @@ fn import_values(chart: &mut Chart, warnings: &mut Vec<String>) -> Result<(), Ty
                 _ => continue,
             };
             resolved.push(json!({ "child": child, "parent": parent }));
-            let path = format!("{}.{child}", dependency.name);
-            match lookup(&own, &path) {
-                Some(Value::Object(table)) => {
-                    let placed = place(&parent, table.clone());
-                    tables(&mut imported, placed, "", Nulls::Keep, warnings);
+            match table(&own, &format!("{}.{child}", dependency.name)) {
+                Ok(found) => merge(&imported, &place(&parent, found), warnings),
+                Err(missing) => {
+                    let error = format!("{missing:?} is not a table");
+                    warnings.push(
+                        match import {
+                            Value::String(_) => Warning::warn("ImportValues missing table"),
+                            _ => Warning::warn("ImportValues missing table from chart")
+                                .with("chart", &dependency.name),
+                        }
+                        .with("error", error),
+                    );
                 }
-                _ => warnings.push(format!(
-                    "ImportValues missing table from chart chart={} table={path}",
-                    dependency.name
-                )),
             }
         }
         dependency.import_values = resolved;
     }
-    tables(&mut own, imported, "", Nulls::Keep, warnings);
-    chart.values = own;
+    // What was imported is shared with what it was imported from; the chart's values are not.
+    let values = Table::of(&own.to_json());
+    merge(&values, &imported, warnings);
+    chart.values = values.to_json();
     Ok(())
+}
+
+/// The table at a path of names with dots between. Err: the name where there is none.
+fn table<'a>(from: &Table, path: &'a str) -> Result<Table, &'a str> {
+    path.split('.').try_fold(from.clone(), |table, name| match table.get(name) {
+        Some(Node::Table(table)) => Ok(table),
+        _ => Err(name),
+    })
 }
 
 /// Go's `%v` of what may be missing.
@@ -170,10 +188,13 @@ fn plain(value: Option<&Value>) -> String {
     value.and_then(crate::yaml::as_text).unwrap_or_else(|| "<nil>".to_owned())
 }
 
-fn place(path: &str, table: Map<String, Value>) -> Map<String, Value> {
+fn place(path: &str, table: Table) -> Table {
     if path == "." {
         return table;
     }
-    path.rsplit('.')
-        .fold(table, |inner, name| Map::from_iter([(name.to_owned(), Value::Object(inner))]))
+    path.rsplit('.').fold(table, |inner, name| {
+        let outer = Table::default();
+        outer.set(name, Node::Table(inner));
+        outer
+    })
 }

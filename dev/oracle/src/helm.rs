@@ -1,0 +1,102 @@
+//! Genuine Helm, in a process of its own that answers a line per line.
+
+use std::io::{self, BufRead, BufReader, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use serde::Deserialize;
+
+use crate::case::Case;
+
+/// The output, or the words of the error.
+pub type Outcome = Result<String, String>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum HelmError {
+    #[error("cannot start {path}: {source}; `make tools` builds it")]
+    Start { path: PathBuf, source: io::Error },
+    #[error("Helm's process ended before it answered this case:\n{case}")]
+    Ended { case: String },
+    #[error("Helm's process gave an answer that cannot be read: {0}")]
+    Answer(String),
+}
+
+/// Where `make tools` puts the oracle.
+pub fn built() -> PathBuf {
+    let set = |name| std::env::var_os(name).map(PathBuf::from);
+    let cache = || {
+        set("XDG_CACHE_HOME")
+            .unwrap_or_else(|| set("HOME").unwrap_or_else(|| "/root".into()).join(".cache"))
+    };
+    set("PINNACE_TOOLS").unwrap_or_else(|| cache().join("pinnace/tools")).join("oracle")
+}
+
+/// Where questions go in.
+pub struct Questions(BufWriter<ChildStdin>);
+
+/// Where answers come out, in the order of the questions.
+pub struct Answers {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+/// Starts the process. Both ends must be served at once: it answers while it is asked.
+pub fn start(path: &Path) -> Result<(Questions, Answers), HelmError> {
+    let mut child = Command::new(path)
+        .arg("answer")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|source| HelmError::Start { path: path.to_owned(), source })?;
+    let stdin = child.stdin.take().expect("stdin is piped");
+    let stdout = child.stdout.take().expect("stdout is piped");
+    Ok((Questions(BufWriter::new(stdin)), Answers { child, out: BufReader::new(stdout) }))
+}
+
+impl Questions {
+    /// Asks. An error means that the process ended; [`Answers::next`] says at which case.
+    pub fn ask(&mut self, case: &Case) -> io::Result<()> {
+        serde_json::to_writer(&mut self.0, case)?;
+        self.0.write_all(b"\n")
+    }
+
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[derive(Deserialize)]
+struct Answer {
+    #[serde(default)]
+    output: String,
+    #[serde(default)]
+    error: String,
+    failed: bool,
+}
+
+impl Answers {
+    /// The answer to `case`, whose turn it is.
+    pub fn next(&mut self, case: &Case) -> Result<Outcome, HelmError> {
+        let mut line = String::new();
+        if self.out.read_line(&mut line).unwrap_or(0) == 0 {
+            return Err(HelmError::Ended { case: case.to_string() });
+        }
+        let unreadable = |error: &dyn std::fmt::Display| HelmError::Answer(error.to_string());
+        let answer: Answer = serde_json::from_str(&line).map_err(|error| unreadable(&error))?;
+        let text = |encoded: &str| {
+            let bytes = BASE64_STANDARD.decode(encoded).map_err(|error| unreadable(&error))?;
+            Ok(String::from_utf8_lossy(&bytes).into_owned())
+        };
+        Ok(if answer.failed { Err(text(&answer.error)?) } else { Ok(text(&answer.output)?) })
+    }
+}
+
+impl Drop for Answers {
+    /// Its stdin may still be open elsewhere.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
