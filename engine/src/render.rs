@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Chart;
 use crate::template::{
-    Budget, Environment, Run, Str, TemplateError, TemplateSet, erase_no_value, on_large_stack,
+    Budget, Environment, Map, MapType, Run, TemplateError, TemplateSet, on_large_stack,
 };
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
@@ -190,14 +190,14 @@ pub fn execute(
     let run = Run::new(&environment);
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
-        let template = crate::template::Value::map([
-            ("Name", renderable.path.as_str().into()),
-            ("BasePath", renderable.base_path.as_str().into()),
+        let template = BTreeMap::from([
+            ("Name".into(), renderable.path.as_str().into()),
+            ("BasePath".into(), renderable.base_path.as_str().into()),
         ]);
-        renderable.context.set("Template", template);
-        let dot = crate::template::Value::Map(renderable.context.clone());
-        let text = set.run(&renderable.path, dot, &run).map_err(RenderError::Template)?;
-        let text = erase_no_value(&Str::from(text));
+        let template = Map::new(MapType::Values, template);
+        renderable.context.set("Template", crate::template::Value::Map(template));
+        let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
+        let text = set.text(&renderable.path, dot, &run).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);
     }
     Ok(files)

@@ -3,12 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Value;
 use super::environment::{Environment, Run};
 use super::error::TemplateError;
 use super::eval;
 use super::parsed::{self, Parsed};
 use super::parser::Template;
-use super::{Str, Value};
 
 /// Templates parsed once; cheap to clone, and shared between threads.
 #[derive(Clone, Default)]
@@ -48,9 +48,19 @@ impl TemplateSet {
         data: &Value,
         environment: &Environment<'_>,
     ) -> Result<String, TemplateError> {
-        let run = Run::new(environment);
-        let bytes = self.run(name, data.clone(), &run)?;
-        Ok(erase_no_value(&Str::from(bytes)))
+        self.text(name, data.clone(), &Run::new(environment))
+    }
+
+    /// The same as part of a run.
+    pub(crate) fn text(
+        &self,
+        name: &str,
+        data: Value,
+        run: &Run<'_>,
+    ) -> Result<String, TemplateError> {
+        let bytes = erase_no_value(self.run(name, data, run)?);
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))
     }
 
     /// The same as part of a run, nothing erased.
@@ -73,8 +83,21 @@ impl TemplateSet {
 }
 
 /// Helm's work-around for missing keys.
-pub(crate) fn erase_no_value(text: &Str) -> String {
-    const NO_VALUE: &str = "<no value>";
-    let text = text.text();
-    if text.contains(NO_VALUE) { text.replace(NO_VALUE, "") } else { text.into_owned() }
+pub(crate) fn erase_no_value(text: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b"<no value>";
+    let first = text.iter().enumerate().filter(|(_, byte)| **byte == MARK[0]);
+    let mut first = first.map(|(at, _)| at).filter(|at| text[*at..].starts_with(MARK));
+    let Some(first) = first.next() else { return text };
+    let mut out = text[..first].to_vec();
+    let mut rest = &text[first..];
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(MARK) {
+            rest = after;
+        } else {
+            let next = rest[1..].iter().position(|b| *b == b'<').map_or(rest.len(), |i| i + 1);
+            out.extend_from_slice(&rest[..next]);
+            rest = &rest[next..];
+        }
+    }
+    out
 }
