@@ -93,7 +93,7 @@ struct Head {
 impl Head {
     fn read(path: &str, document: &str) -> Result<Self, ManifestError> {
         let shape = |why: &str| ManifestError::Shape { path: path.to_owned(), why: why.to_owned() };
-        let document = yaml::from_str(document)
+        let document = yaml::entries_from_str(document, &["apiVersion", "kind", "metadata"])
             .map_err(|source| ManifestError::Yaml { path: path.to_owned(), source })?;
         let text = |value: Option<&Value>, what: &str| match value {
             None => Ok(String::new()),

@@ -1,5 +1,6 @@
 //! The reader: granit-parser's events, given go-yaml v2's meaning.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -37,6 +38,18 @@ pub fn from_str(text: &str) -> Result<Value, YamlError> {
 
 /// As [`from_str`], but a float stays a float, however whole.
 pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
+    read(text, None)
+}
+
+/// As [`from_str`], but if the text is a mapping then only these of its entries are there: the rest
+/// is read, too, but not kept.
+pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, YamlError> {
+    let mut value = read(text, Some(wanted))?;
+    number::normalise(&mut value);
+    Ok(value)
+}
+
+fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -45,13 +58,15 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
     let parser = Parser::new_from_str_with_options(text, options);
     let last_line = text.rsplit('\n').next().unwrap_or_default();
     let unfinished_at = if last_line.trim().is_empty() { None } else { Some(text.len()) };
-    let mut reader =
-        Reader { parser, anchors: HashMap::new(), aliased: 0, depth: 0, unfinished_at };
+    let anchors = HashMap::new();
+    let mut reader = Reader { parser, wanted, anchors, aliased: 0, depth: 0, unfinished_at };
     reader.document()
 }
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
+    /// The entries of the topmost mapping to keep; None: all.
+    wanted: Option<&'a [&'a str]>,
     anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
@@ -80,8 +95,8 @@ impl From<Value> for Node {
     }
 }
 
-impl Reader<'_> {
-    fn next(&mut self) -> Result<(Owned, usize), YamlError> {
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<(Owned<'a>, usize), YamlError> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let unfinished = self.unfinished_at == span.byte_range().map(|range| range.end);
@@ -101,7 +116,7 @@ impl Reader<'_> {
                 Owned::Start => {}
                 Owned::End => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line)?.printable(line)?;
+                    let value = self.node(event, line, true)?.printable(line)?;
                     // What follows must at least begin soundly; further documents are not read.
                     self.next()?;
                     return Ok(value);
@@ -110,21 +125,26 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, event: Owned, line: usize) -> Result<Node, YamlError> {
+    /// What is not kept is null, unless an alias may stand for it.
+    fn node(&mut self, event: Owned<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
+        let keep = keep || event.anchor() != 0;
         let (anchor, node) = match event {
-            Owned::Alias(id) => return self.alias(id, line),
+            Owned::Alias(id) => return self.alias(id, line, keep),
+            Owned::Scalar(_, style, _, None) if !keep && style != ScalarStyle::Plain => {
+                return Ok(Value::Null.into());
+            }
             Owned::Scalar(text, style, anchor, tag) => {
                 (anchor, scalar(text, style, tag.as_deref(), line)?)
             }
             Owned::Sequence(anchor) => {
                 self.deeper(line)?;
-                let node = self.sequence()?;
+                let node = self.sequence(keep)?;
                 self.depth -= 1;
                 (anchor, node)
             }
             Owned::Mapping(anchor) => {
                 self.deeper(line)?;
-                let node = self.mapping()?;
+                let node = self.mapping(keep)?;
                 self.depth -= 1;
                 (anchor, node)
             }
@@ -146,7 +166,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, line: usize) -> Result<Node, YamlError> {
+    fn alias(&mut self, id: usize, line: usize, keep: bool) -> Result<Node, YamlError> {
         let Some(anchor) = self.anchors.get(&id) else {
             return Err(error(line, "an anchor's value contains itself"));
         };
@@ -154,11 +174,14 @@ impl Reader<'_> {
         if self.aliased > MAX_ALIASED_NODES {
             return Err(error(line, "document contains excessive aliasing"));
         }
+        if !keep {
+            return Ok(Node { unprintable: anchor.unprintable, ..Value::Null.into() });
+        }
         // An alias of a `<<` is no merge key.
         Ok(Node { merge: false, ..anchor.clone() })
     }
 
-    fn sequence(&mut self) -> Result<Node, YamlError> {
+    fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut items = Vec::new();
         let mut size = 1;
         loop {
@@ -166,13 +189,16 @@ impl Reader<'_> {
             if let Owned::SequenceEnd = event {
                 return Ok(Node { size, ..Value::Array(items).into() });
             }
-            let node = self.node(event, line)?;
+            let node = self.node(event, line, keep)?;
             size += node.size;
-            items.push(node.printable(line)?);
+            let item = node.printable(line)?;
+            if keep {
+                items.push(item);
+            }
         }
     }
 
-    fn mapping(&mut self) -> Result<Node, YamlError> {
+    fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut map = Map::new();
         let mut size = 1;
         loop {
@@ -180,17 +206,26 @@ impl Reader<'_> {
             if let Owned::MappingEnd = event {
                 return Ok(Node { size, ..Value::Object(map).into() });
             }
-            let key = self.node(event, line)?;
+            let key = self.node(event, line, true)?;
+            let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
-            let value = self.node(event, value_line)?;
+            let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
             let value = value.printable(value_line)?;
             if key.merge {
                 merge(&mut map, value, value_line)?;
             } else {
-                map.insert(key.into_key(line)?, value);
+                let key = key.into_key(line)?;
+                if keep {
+                    map.insert(key, value);
+                }
             }
         }
+    }
+
+    fn wants(&self, key: &Node) -> bool {
+        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
+        self.wanted.is_none_or(wanted)
     }
 }
 
@@ -240,14 +275,14 @@ impl Node {
 }
 
 fn scalar(
-    text: String,
+    text: Cow<'_, str>,
     style: ScalarStyle,
     tag: Option<&str>,
     line: usize,
 ) -> Result<Node, YamlError> {
     let resolved = match tag {
         None if style == ScalarStyle::Plain => resolve(&text, true),
-        None => return Ok(Value::String(text).into()),
+        None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
                 .decode(text.split_ascii_whitespace().collect::<String>())
@@ -270,9 +305,9 @@ fn scalar(
             }
         }
         Some("merge") if text == "<<" => {
-            return Ok(Node { merge: true, ..Value::String(text).into() });
+            return Ok(Node { merge: true, ..Value::String(text.into_owned()).into() });
         }
-        Some(_) => return Ok(Value::String(text).into()),
+        Some(_) => return Ok(Value::String(text.into_owned()).into()),
     };
     let merge = text == "<<" && style == ScalarStyle::Plain && tag.is_none();
     let unprintable = match resolved {
@@ -284,9 +319,9 @@ fn scalar(
 }
 
 /// An event that has let go of the parser.
-enum Owned {
+enum Owned<'a> {
     Alias(usize),
-    Scalar(String, ScalarStyle, usize, Option<String>),
+    Scalar(Cow<'a, str>, ScalarStyle, usize, Option<String>),
     Sequence(usize),
     Mapping(usize),
     SequenceEnd,
@@ -295,14 +330,27 @@ enum Owned {
     End,
 }
 
+impl Owned<'_> {
+    /// 0: none.
+    fn anchor(&self) -> usize {
+        match self {
+            Owned::Scalar(_, _, anchor, _) | Owned::Sequence(anchor) | Owned::Mapping(anchor) => {
+                *anchor
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// `unfinished`: the event ends where the text does, in a line without an end.
-fn into_owned(event: Event<'_>, unfinished: bool) -> Owned {
+fn into_owned(event: Event<'_>, unfinished: bool) -> Owned<'_> {
     match event {
         Event::Alias(id) => Owned::Alias(id),
         Event::Scalar(text, style, anchor, tag) => {
-            let mut text = text.into_owned();
+            let mut text = text;
             // YAML 1.2 gives a block scalar a line end that is not there, go-yaml does not.
             if unfinished && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                let text = text.to_mut();
                 text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
             }
             Owned::Scalar(text, style, anchor, tag.map(|t| tag_name(&t)))
@@ -356,6 +404,22 @@ mod tests {
         assert_eq!(read("a: |\n  x"), json!({"a": "x"}));
         assert_eq!(read("a: |\n  x\n"), json!({"a": "x\n"}));
         assert_eq!(read("a: !!binary aGk=\n"), json!({"a": "hi"}));
+    }
+
+    #[test]
+    fn only_wanted_entries_are_kept() {
+        let text = "kind: A\nspec: &s {x: [1, {y: 'z'}]}\nmetadata:\n  name: n\n  spec: *s\ndata: {kind: B}\n<<: {kind: C}\n";
+        assert_eq!(
+            entries_from_str(text, &["kind", "metadata"]),
+            Ok(json!({"kind": "C", "metadata": {"name": "n", "spec": {"x": [1, {"y": "z"}]}}}))
+        );
+        assert_eq!(entries_from_str("[1, a]", &["kind"]), Ok(json!([1, "a"])));
+        for mistake in
+            ["a: {b: .inf}", "a: [{[b]: 1}]", "a: {b: [}", "a: {~: 1}", "a: {<<: 1}", "a: !!int x"]
+        {
+            assert_eq!(entries_from_str(mistake, &["kind"]), from_str(mistake), "{mistake}");
+            assert!(from_str(mistake).is_err(), "{mistake}");
+        }
     }
 
     #[test]

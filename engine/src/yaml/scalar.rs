@@ -1,5 +1,6 @@
 //! What a plain scalar means in go-yaml v2, a mixture of YAML 1.1 and 1.2.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -162,13 +163,13 @@ pub(super) fn reads_back_as_text(text: &str) -> bool {
 
 impl Resolved {
     /// The JSON value; `None` for what JSON cannot hold (infinities, not-a-number).
-    pub(super) fn into_value(self, text: String) -> Option<Value> {
+    pub(super) fn into_value(self, text: Cow<'_, str>) -> Option<Value> {
         Some(match self {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(value),
             Self::Int(number) => Value::Number(number),
             Self::Float(value) => Value::Number(Number::from_f64(value)?),
-            Self::Timestamp | Self::Text => Value::String(text),
+            Self::Timestamp | Self::Text => Value::String(text.into_owned()),
         })
     }
 }
