@@ -408,10 +408,10 @@ mod tests {
 
     #[test]
     fn only_wanted_entries_are_kept() {
-        let text = "kind: A\nspec: &s {x: [1, {y: 'z'}]}\nmetadata:\n  name: n\n  spec: *s\ndata: {kind: B}\n<<: {kind: C}\n";
+        let text = "kind: A\nspec: &s {x: [1, {w: 'z'}]}\nmetadata:\n  name: m\n  spec: *s\ndata: {kind: B}\n<<: {kind: C}\n";
         assert_eq!(
             entries_from_str(text, &["kind", "metadata"]),
-            Ok(json!({"kind": "C", "metadata": {"name": "n", "spec": {"x": [1, {"y": "z"}]}}}))
+            Ok(json!({"kind": "C", "metadata": {"name": "m", "spec": {"x": [1, {"w": "z"}]}}}))
         );
         assert_eq!(entries_from_str("[1, a]", &["kind"]), Ok(json!([1, "a"])));
         for mistake in
