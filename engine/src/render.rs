@@ -103,10 +103,11 @@ pub struct Rendered {
 impl Rendered {
     /// The release's manifest: the very string that Helm stores and prints.
     pub fn manifest(&self) -> String {
-        self.manifests
-            .iter()
-            .map(|m| format!("---\n# Source: {}\n{}\n", m.source, m.content))
-            .collect()
+        let mut text = String::new();
+        for manifest in &self.manifests {
+            text.extend(["---\n# Source: ", &manifest.source, "\n", &manifest.content, "\n"]);
+        }
+        text
     }
 }
 
@@ -155,7 +156,7 @@ pub fn render(
     let notes_path = format!("{}/templates/NOTES.txt", chart.name());
     let notes = files.remove(&notes_path).unwrap_or_default();
     files.retain(|path, _| !path.ends_with("NOTES.txt"));
-    let (manifests, hooks) = manifests::sort(&files, &mut warnings)?;
+    let (manifests, hooks) = manifests::sort(files, &mut warnings)?;
     let mut crds = Vec::new();
     collect_crds(&chart, chart.name(), &mut crds);
     Ok(Rendered { manifests, hooks, crds, notes, warnings })

@@ -33,13 +33,14 @@ const EVENTS: [&str; 9] = [
 /// The objects and hooks of all rendered files, each in install order. A hook of an event that
 /// Helm does not know is left out, with a warning.
 pub(super) fn sort(
-    files: &BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<Manifest>, Vec<Hook>), ManifestError> {
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
-    for (path, content) in files.iter().filter(|(path, _)| !is_partial(path)) {
-        for document in split(content) {
-            let head = Head::read(path, document)?;
+    // One file after the other goes, since a large chart's objects are there twice meanwhile.
+    for (path, content) in files.into_iter().filter(|(path, _)| !is_partial(path)) {
+        for document in split(&content) {
+            let head = Head::read(&path, document)?;
             match head.annotations.get("helm.sh/hook") {
                 None => manifests.push(Manifest {
                     source: path.clone(),
@@ -49,15 +50,15 @@ pub(super) fn sort(
                     content: document.to_owned(),
                 }),
                 Some(events) => match events_of(events) {
-                    Some(events) => hooks.push(hook(path, document, &head, events)),
+                    Some(events) => hooks.push(hook(&path, document, &head, events)),
                     None => warnings
                         .push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
                 },
             }
         }
     }
-    manifests.sort_by(|a, b| order::install(&a.kind, &b.kind));
-    hooks.sort_by(|a: &Hook, b: &Hook| order::install(&a.kind, &b.kind));
+    manifests.sort_by_cached_key(|manifest| order::key(&manifest.kind));
+    hooks.sort_by_cached_key(|hook: &Hook| order::key(&hook.kind));
     Ok((manifests, hooks))
 }
 
