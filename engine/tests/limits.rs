@@ -65,7 +65,7 @@ fn work_is_limited() {
         run_within(budget, "{{ range until 6000 }}{{ . }}{{ end }}").expect_err("a refusal");
     assert!(error.contains("more than 10000 steps"), "{error}");
     refused("{{ range 9223372036854775807 }}{{ end }}", "steps");
-    refused("{{ until 9223372036854775807 }}", "steps");
+    refused("{{ until 9223372036854775807 }}", "bytes of memory");
 }
 
 #[test]
@@ -190,6 +190,42 @@ fn memory_is_limited() {
     // What a value holds already is not counted again.
     let again = "{{ $x := repeat 100000 \"x\" }}{{ range until 1000 }}{{ $y := list $x | first | default $x }}{{ end }}";
     run_within(budget, again).expect("a text");
+}
+
+#[test]
+fn what_a_function_takes_for_itself_is_limited() {
+    let budget = Budget { memory: 1 << 20, ..Budget::default() };
+    let of = |length: usize, call: &str| {
+        format!("{{{{ $s := repeat {length} \"a,\" }}}}{{{{ $x := {call} }}}}")
+    };
+    for call in [
+        "splitList \"\" $s",
+        "splitList \",\" $s",
+        "split \"\" $s",
+        "splitn \",\" 100000 $s",
+        "regexFindAll \"a\" $s -1",
+        "regexSplit \",\" $s -1",
+        "until (len $s)",
+        "seq (len $s)",
+    ] {
+        run_within(budget, &of(1000, call)).expect(call);
+        let error = run_within(budget, &of(100_000, call)).expect_err(call);
+        assert!(error.contains("more than 1048576 bytes of memory"), "{call}: {error:.400}");
+    }
+    let wrapped = |length: usize| of(length, "wrapWith 1 (repeat 10000 \"x\") $s");
+    run_within(Budget::default(), &wrapped(100)).expect("a text");
+    refused(&wrapped(100_000), "bytes");
+}
+
+#[test]
+fn regular_expressions_are_charged() {
+    let of = |length: usize| {
+        format!("{{{{ regexMatch \"(x{{0,100}}){{0,10}}y\" (repeat {length} \"x\") }}}}")
+    };
+    let budget = Budget { steps: 100_000, ..Budget::default() };
+    assert_eq!(run_within(budget, &of(1000)).expect("a text"), "false");
+    let error = run_within(budget, &of(1_000_000)).expect_err("a refusal");
+    assert!(error.contains("more than 100000 steps"), "{error:.400}");
 }
 
 #[test]

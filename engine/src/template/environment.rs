@@ -135,13 +135,14 @@ impl<'a> Run<'a> {
             ));
         }
         if spent >= self.next_look.get() {
-            self.look_at_the_clock(spent)?;
+            self.next_look.set(spent.saturating_add(STEPS_PER_LOOK));
+            self.look_at_the_clock()?;
         }
         self.check()
     }
 
-    fn look_at_the_clock(&self, spent: u64) -> Result<(), String> {
-        self.next_look.set(spent.saturating_add(STEPS_PER_LOOK));
+    /// For functions that may take long between two steps.
+    pub fn look_at_the_clock(&self) -> Result<(), String> {
         let limit = self.environment.budget.time;
         if self.started.elapsed() > limit {
             return self.refuse(format!("the templates take longer than {limit:?}"));

@@ -1,13 +1,13 @@
 //! How much memory values take.
 
-use std::mem::size_of;
-
 use super::{Str, Value};
 
 /// What a string, a list or a map takes beside its contents: counters, and the allocator's share.
 const CONTAINER: usize = 48;
 /// What an element of a list takes.
 pub(crate) const ELEMENT: usize = size_of::<Value>();
+/// What a string takes as an element of a list, beside its bytes.
+pub(crate) const TEXT: usize = ELEMENT + CONTAINER;
 /// What an entry of a map takes beside the key's bytes: B-trees are two thirds full.
 const ENTRY: usize = (ELEMENT + size_of::<Str>()) * 3 / 2 + CONTAINER;
 
