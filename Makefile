@@ -36,6 +36,13 @@ oracle: ## Hold the engine against Helm on CASES generated templates, of SEED
 	dev/build-tools oracle
 	cargo run --quiet --release -p pinnace-oracle -- --cases $(CASES) --seed $(SEED)
 
+SECONDS ?= 600
+fuzz: ## Fuzz the engine, each target for SECONDS
+	dev/fuzz $(SECONDS)
+
+bench-engine: ## Time and memory of the engine beside Helm's, chart by chart
+	dev/bench-engine
+
 lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::render::{Capabilities, Operation, Options};
-use pinnace_engine::template::{Environment, TemplateSet, Value, on_large_stack};
+use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render};
 
 use crate::cli::chart_source;
@@ -90,6 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         lookup: None,
         skip_schema_validation: args.skip_schema_validation,
         keep_integers: true,
+        budget: Budget::default(),
     };
     let rendered = render(&chart, &serde_json::Value::Object(values), &options)?;
     for warning in &rendered.warnings {
@@ -104,13 +105,17 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             output::write_files(&rendered, choice, folder, &below, &mut stdout)?;
         }
         None => {
-            let text = output::text(&rendered, choice);
-            let text = if args.show_only.is_empty() {
-                text
+            let written = if args.show_only.is_empty() {
+                // Without a buffer in between each line would be a write.
+                let mut stdout = std::io::BufWriter::new(stdout);
+                output::write(&rendered, choice, &mut stdout).and_then(|()| stdout.flush())
             } else {
-                output::only(&text, &args.show_only)?
+                let mut text = Vec::new();
+                output::write(&rendered, choice, &mut text)?;
+                let text = output::only(&String::from_utf8(text)?, &args.show_only)?;
+                stdout.write_all(text.as_bytes())
             };
-            stdout.write_all(text.as_bytes()).context("cannot write to stdout")?;
+            written.context("cannot write to stdout")?;
         }
     }
     Ok(())

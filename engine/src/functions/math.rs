@@ -5,8 +5,8 @@ mod decimal;
 use self::decimal::Decimal;
 use super::cast::{to_float64, to_int64};
 use super::{Call, Function, Kind, Returned, int};
-use crate::template::printf;
 use crate::template::{List, ListType, Value};
+use crate::template::{printf, weight};
 
 use Kind::{Any, Float, Int, String as S};
 
@@ -105,6 +105,7 @@ fn sequence(c: &Call<'_>, start: i64, stop: i64, step: i64) -> Result<Vec<i64>, 
     let mut at = start;
     while runs(at) {
         c.run.spend(1)?;
+        c.run.check_memory((out.len() + 1) * weight::TEXT)?;
         out.push(at);
         match at.checked_add(step) {
             Some(next) => at = next,

@@ -16,7 +16,7 @@ use regex_automata::{Input, meta, util::syntax as engine_syntax};
 use self::lossy::Lossy;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote_for_code;
-use crate::template::{List, ListType, Str, Value};
+use crate::template::{List, ListType, Str, Value, weight};
 
 use Kind::{Int, String as S};
 
@@ -94,6 +94,19 @@ fn panics(pattern: &Value, result: Result<Value, String>) -> Returned {
     })
 }
 
+/// From this many bytes on the clock is looked at for every match: each may take a walk to the end.
+const LONG: usize = 1 << 16;
+
+/// What a match takes: its place, then its text in a list.
+const FOUND: usize = size_of::<Range<usize>>() + weight::TEXT;
+
+/// Charges for one walk over a subject. At worst each byte visits each state, of which there is one
+/// for about 32 bytes of the expression.
+fn charge_walk(call: &Call<'_>, compiled: &Compiled, subject: &Lossy<'_>) -> Result<(), String> {
+    let states = compiled.regex.memory_usage() / 32;
+    call.run.spend(subject.text().len().saturating_mul(states) as u64 / 1000)
+}
+
 /// A search of Go's: what the loops of package regexp see of the subject.
 struct Search<'a> {
     compiled: &'a Compiled,
@@ -135,6 +148,10 @@ impl<'a> Search<'a> {
         let (mut at, mut previous) = (0, None);
         while found.len() < limit && at <= end {
             call.run.spend(1)?;
+            if end > LONG {
+                call.run.look_at_the_clock()?;
+            }
+            call.run.check_memory(found.len() * FOUND)?;
             let Some(m) = self.from(at) else { break };
             let mut accept = true;
             if m.end == at {
@@ -155,12 +172,14 @@ impl<'a> Search<'a> {
 fn is_match(c: &Call<'_>, a: &[Value]) -> Result<bool, String> {
     let compiled = compile(c, &a[0])?;
     let subject = Lossy::new(bytes(&a[1]));
+    charge_walk(c, &compiled, &subject)?;
     Ok(compiled.regex.is_match(subject.text()))
 }
 
 fn find(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
     let compiled = compile(c, &a[0])?;
     let subject = Lossy::new(bytes(&a[1]));
+    charge_walk(c, &compiled, &subject)?;
     let found = Search::new(&compiled, &subject).from(0);
     Ok(found.map_or_else(|| "".into(), |m| Value::string(subject.bytes(m))))
 }
@@ -168,6 +187,7 @@ fn find(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
 fn find_all(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
     let compiled = compile(c, &a[0])?;
     let subject = Lossy::new(bytes(&a[1]));
+    charge_walk(c, &compiled, &subject)?;
     let found = Search::new(&compiled, &subject).all(c, int(&a[2]))?;
     if found.is_empty() {
         return Ok(Value::List(List::nil(ListType::String)));
@@ -179,6 +199,7 @@ fn find_all(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
 fn replace(c: &Call<'_>, a: &[Value], literal: bool) -> Result<Value, String> {
     let compiled = compile(c, &a[0])?;
     let subject = Lossy::new(bytes(&a[1]));
+    charge_walk(c, &compiled, &subject)?;
     let by = bytes(&a[2]);
     let plain = literal || !by.contains(&b'$');
     let mut search = Search::new(&compiled, &subject);
@@ -187,6 +208,9 @@ fn replace(c: &Call<'_>, a: &[Value], literal: bool) -> Result<Value, String> {
     let (mut copied, mut at) = (0, 0);
     while at <= end {
         c.run.spend(1)?;
+        if end > LONG {
+            c.run.look_at_the_clock()?;
+        }
         let Some(m) = (if plain { search.from(at) } else { search.groups_from(at) }) else { break };
         out.extend_from_slice(subject.bytes(copied..m.start));
         if m.end > copied || m.start == 0 {
@@ -222,6 +246,7 @@ fn split(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
         return Ok(Value::strings([""]));
     }
     let subject = Lossy::new(bytes(&a[1]));
+    charge_walk(c, &compiled, &subject)?;
     let mut out: Vec<Str> = Vec::new();
     let (mut begin, mut end) = (0, 0);
     for m in Search::new(&compiled, &subject).all(c, n)? {

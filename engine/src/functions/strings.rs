@@ -3,7 +3,7 @@
 use super::cast::{to_bytes, to_strings};
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote;
-use crate::template::{ListType, Map, MapType, Str, Value, printf};
+use crate::template::{Cause, ListType, Map, MapType, Str, Value, printf, weight};
 use crate::unicode::{decode, is_space, to_lower, to_upper};
 
 use Kind::{Any, Int, String as S};
@@ -64,9 +64,9 @@ pub(super) const TABLE: &[Function] = &[
         // goutils takes bytes for characters, and gives the text itself if there is no space in it.
         Ok(if kept.chars().count() == s.len() { a[0].clone() } else { kept.into() })
     }),
-    Function::new("wrap", &[Int, S], |_, a| wrap(int(&a[0]), bytes(&a[1]), b"", false)),
-    Function::new("wrapWith", &[Int, S, S], |_, a| {
-        wrap(int(&a[0]), bytes(&a[2]), bytes(&a[1]), true)
+    Function::new("wrap", &[Int, S], |c, a| wrap(c, int(&a[0]), bytes(&a[1]), b"", false)),
+    Function::new("wrapWith", &[Int, S, S], |c, a| {
+        wrap(c, int(&a[0]), bytes(&a[2]), bytes(&a[1]), true)
     }),
     Function::new("contains", &[S, S], |_, a| {
         Ok(find(bytes(&a[1]), bytes(&a[0])).is_some().into())
@@ -100,12 +100,12 @@ pub(super) const TABLE: &[Function] = &[
         c.run.check_size(total)?;
         Ok(Value::string(parts.join(bytes(&a[0]))))
     }),
-    Function::new("splitList", &[S, S], |_, a| {
-        Ok(Value::strings(split(bytes(&a[1]), bytes(&a[0]), -1)))
+    Function::new("splitList", &[S, S], |c, a| {
+        Ok(Value::strings(split(c, bytes(&a[1]), bytes(&a[0]), -1)?))
     }),
-    Function::new("split", &[S, S], |_, a| Ok(numbered(split(bytes(&a[1]), bytes(&a[0]), -1)))),
-    Function::new("splitn", &[S, Int, S], |_, a| {
-        Ok(numbered(split(bytes(&a[2]), bytes(&a[0]), int(&a[1]))))
+    Function::new("split", &[S, S], |c, a| Ok(numbered(split(c, bytes(&a[1]), bytes(&a[0]), -1)?))),
+    Function::new("splitn", &[S, Int, S], |c, a| {
+        Ok(numbered(split(c, bytes(&a[2]), bytes(&a[0]), int(&a[1]))?))
     }),
 ];
 
@@ -170,7 +170,7 @@ fn trim(text: &[u8], cut: impl Fn(char) -> bool) -> Vec<u8> {
 }
 
 /// goutils.WrapCustom, which counts bytes.
-fn wrap(width: i64, s: &[u8], newline: &[u8], long_words: bool) -> Returned {
+fn wrap(c: &Call<'_>, width: i64, s: &[u8], newline: &[u8], long_words: bool) -> Returned {
     let newline = if newline.is_empty() { b"\n" } else { newline };
     let width = width.max(1) as usize;
     let mut out = Vec::with_capacity(s.len());
@@ -193,6 +193,7 @@ fn wrap(width: i64, s: &[u8], newline: &[u8], long_words: bool) -> Returned {
         };
         out.extend_from_slice(&s[offset..end]);
         out.extend_from_slice(newline);
+        c.run.check_size(out.len())?;
         offset = next;
     }
     out.extend_from_slice(&s[offset..]);
@@ -271,13 +272,14 @@ fn characters(s: &[u8]) -> Vec<&[u8]> {
 }
 
 /// strings.SplitN; a negative `limit` is none.
-pub(super) fn split(s: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
+fn split(c: &Call<'_>, s: &[u8], separator: &[u8], limit: i64) -> Result<Vec<Str>, Cause> {
     if limit == 0 {
-        return Vec::new();
+        return Ok(Vec::new());
     }
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let mut parts: Vec<Str> = Vec::new();
     if separator.is_empty() {
+        c.run.check_memory(s.len().saturating_mul(weight::TEXT))?;
         let units = characters(s);
         let single = units.len().min(limit.saturating_sub(1));
         let single = if units.len() <= limit { units.len() } else { single };
@@ -285,17 +287,18 @@ pub(super) fn split(s: &[u8], separator: &[u8], limit: i64) -> Vec<Str> {
         if single < units.len() {
             parts.push(units[single..].concat().into());
         }
-        return parts;
+        return Ok(parts);
     }
     let mut rest = s;
     while parts.len() + 1 < limit
         && let Some(at) = find(rest, separator)
     {
+        c.run.check_memory((parts.len() + 1) * weight::TEXT)?;
         parts.push(rest[..at].into());
         rest = &rest[at + separator.len()..];
     }
     parts.push(rest.into());
-    parts
+    Ok(parts)
 }
 
 /// `_0`, `_1` …

@@ -1,9 +1,7 @@
 //! Rendered files to single objects: cutting, hooks, order.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::context::is_partial;
@@ -35,13 +33,14 @@ const EVENTS: [&str; 9] = [
 /// The objects and hooks of all rendered files, each in install order. A hook of an event that
 /// Helm does not know is left out, with a warning.
 pub(super) fn sort(
-    files: &BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
     warnings: &mut Vec<Warning>,
 ) -> Result<(Vec<Manifest>, Vec<Hook>), ManifestError> {
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
-    for (path, content) in files.iter().filter(|(path, _)| !is_partial(path)) {
-        for document in split(content) {
-            let head = Head::read(path, document)?;
+    // One file after the other goes, since a large chart's objects are there twice meanwhile.
+    for (path, content) in files.into_iter().filter(|(path, _)| !is_partial(path)) {
+        for document in split(&content) {
+            let head = Head::read(&path, document)?;
             match head.annotations.get("helm.sh/hook") {
                 None => manifests.push(Manifest {
                     source: path.clone(),
@@ -51,24 +50,37 @@ pub(super) fn sort(
                     content: document.to_owned(),
                 }),
                 Some(events) => match events_of(events) {
-                    Some(events) => hooks.push(hook(path, document, &head, events)),
+                    Some(events) => hooks.push(hook(&path, document, &head, events)),
                     None => warnings
                         .push(Warning::info("skipping unknown hooks").with("hookTypes", events)),
                 },
             }
         }
     }
-    manifests.sort_by(|a, b| order::install(&a.kind, &b.kind));
-    hooks.sort_by(|a: &Hook, b: &Hook| order::install(&a.kind, &b.kind));
+    manifests.sort_by_cached_key(|manifest| order::key(&manifest.kind));
+    hooks.sort_by_cached_key(|hook: &Hook| order::key(&hook.kind));
     Ok((manifests, hooks))
 }
 
 /// Cuts at lines that begin with `---`. Whatever follows it on the line stays, as in Helm.
 pub fn split(text: &str) -> Vec<&str> {
-    static SEPARATOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^---[ \t]*").expect("a constant"));
-    let documents = SEPARATOR.split(text.trim_start());
-    documents.map(str::trim_start).filter(|document| !document.is_empty()).collect()
+    let mut documents = Vec::new();
+    let mut rest = text.trim_start();
+    rest = rest.strip_prefix("---").unwrap_or(rest);
+    loop {
+        let (document, next) = match rest.split_once("\n---") {
+            Some((document, next)) => (&rest[..=document.len()], Some(next)),
+            None => (rest, None),
+        };
+        let document = document.trim_start();
+        if !document.is_empty() {
+            documents.push(document);
+        }
+        match next {
+            Some(next) => rest = next,
+            None => return documents,
+        }
+    }
 }
 
 /// The part of an object that decides what becomes of it.
@@ -82,7 +94,7 @@ struct Head {
 impl Head {
     fn read(path: &str, document: &str) -> Result<Self, ManifestError> {
         let shape = |why: &str| ManifestError::Shape { path: path.to_owned(), why: why.to_owned() };
-        let document = yaml::from_str(document)
+        let document = yaml::entries_from_str(document, &["apiVersion", "kind", "metadata"])
             .map_err(|source| ManifestError::Yaml { path: path.to_owned(), source })?;
         let text = |value: Option<&Value>, what: &str| match value {
             None => Ok(String::new()),
@@ -160,5 +172,6 @@ mod tests {
         assert_eq!(split("\n---\na: 1\n--- \n\n---b: 2\n"), ["a: 1\n", "b: 2\n"]);
         assert_eq!(split("a: |\n  ---\n"), ["a: |\n  ---\n"]);
         assert!(split(" \n---\n").is_empty());
+        assert_eq!(split("---\n---\n---a\n----\n---"), ["a\n", "-\n"]);
     }
 }

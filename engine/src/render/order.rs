@@ -46,12 +46,14 @@ const INSTALL: [&str; 38] = [
 
 /// Known kinds first, in install order; the others after them, by name.
 pub fn install(a: &str, b: &str) -> Ordering {
-    let place = |kind: &str| INSTALL.iter().position(|known| *known == kind);
-    match (place(a), place(b)) {
-        (Some(a), Some(b)) => a.cmp(&b),
-        (Some(_), None) => Ordering::Less,
-        (None, Some(_)) => Ordering::Greater,
-        (None, None) => a.cmp(b),
+    key(a).cmp(&key(b))
+}
+
+/// What [`install`] compares: the place of a known kind, or the end and the name.
+pub(super) fn key(kind: &str) -> (usize, String) {
+    match INSTALL.iter().position(|known| *known == kind) {
+        Some(place) => (place, String::new()),
+        None => (INSTALL.len(), kind.to_owned()),
     }
 }
 

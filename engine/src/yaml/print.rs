@@ -131,6 +131,12 @@ impl Printer {
         self.column += 1;
     }
 
+    /// Text of ASCII.
+    fn put_text(&mut self, text: &str) {
+        self.out.push_str(text);
+        self.column += text.len();
+    }
+
     fn put_break(&mut self, c: char) {
         self.out.push(c);
         self.column = 0;
@@ -160,9 +166,7 @@ impl Printer {
         if separate && !self.spaced {
             self.put(' ');
         }
-        for c in text.chars() {
-            self.put(c);
-        }
+        self.put_text(text);
         self.spaced = false;
         self.indented = self.indented && keeps_indentation;
     }
@@ -188,6 +192,14 @@ impl Printer {
 
     /// The inside of a plain or single-quoted scalar.
     fn flowing(&mut self, text: &str, fold: bool, quoted: bool) {
+        let simple = |b: u8| b.is_ascii_graphic() && !(quoted && b == b'\'') || b == b' ';
+        let fits = self.column + text.len() <= WIDTH;
+        if (fits || !fold || !text.contains(' ')) && text.bytes().all(simple) {
+            self.put_text(text);
+            self.spaced = false;
+            self.indented = false;
+            return;
+        }
         let (mut spaces, mut breaks) = (false, false);
         let mut rest = text.char_indices().peekable();
         while let Some((at, c)) = rest.next() {

@@ -32,20 +32,25 @@ fn document(source: &str, content: &str) -> String {
     format!("---\n# Source: {source}\n{content}\n")
 }
 
-/// Everything as one text.
-pub fn text(rendered: &Rendered, choice: Choice) -> String {
-    let mut manifest = String::new();
-    if choice.crds {
-        for crd in &rendered.crds {
-            manifest.push_str(&document(&crd.filename, &crd.content));
+/// Everything, the white space after the last manifest made one line end. A large chart's text is not
+/// put together in memory.
+pub fn write(rendered: &Rendered, choice: Choice, out: &mut dyn Write) -> std::io::Result<()> {
+    let crds = rendered.crds.iter().filter(|_| choice.crds);
+    let crds = crds.map(|crd| (crd.filename.as_str(), crd.content.as_str()));
+    let manifests = rendered.manifests.iter().map(|m| (m.source.as_str(), m.content.as_str()));
+    let mut documents = crds.chain(manifests).peekable();
+    while let Some((source, content)) = documents.next() {
+        if documents.peek().is_some() {
+            out.write_all(document(source, content).as_bytes())?;
+        } else {
+            out.write_all(document(source, content).trim_end().as_bytes())?;
         }
     }
-    manifest.push_str(&rendered.manifest());
-    let mut text = format!("{}\n", manifest.trim());
+    out.write_all(b"\n")?;
     for hook in choice.hooks(rendered) {
-        text.push_str(&document(&hook.path, &hook.manifest));
+        out.write_all(document(&hook.path, &hook.manifest).as_bytes())?;
     }
-    text
+    Ok(())
 }
 
 /// Only the documents of the templates that match a pattern, in the order of the patterns.
