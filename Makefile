@@ -26,6 +26,9 @@ demo-down: ## Remove all that the demo made
 test-demo: install tools ## Run the demo with a cluster and a registry that are there already (root)
 	dev/test-demo
 
+bench-mirror: install-bench tools ## Copy between two local registries, side by side with crane and skopeo
+	dev/bench-mirror
+
 fmt: ## Format the sources
 	cargo fmt --all
 	gofmt -w dev/tools/*/*.go
@@ -61,3 +64,6 @@ install: ## Install the Debian packages that are missing
 
 install-test:
 	dev/install test
+
+install-bench:
+	dev/install bench
