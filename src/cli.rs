@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+pub mod bundle;
 pub mod chart_source;
 pub mod crds;
 pub mod template;
@@ -19,6 +20,8 @@ pub struct Pinnace {
 enum Command {
     /// Render a chart on this machine, as `helm template` does
     Template(template::Args),
+    /// Carry charts and images over an air gap in one signed file
+    Bundle(bundle::Args),
     /// Write the custom resource definitions, generated from the types
     Crds(crds::Args),
     /// Print a completion script for a shell
@@ -30,6 +33,7 @@ impl Pinnace {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Template(args) => template::run(args),
+            Command::Bundle(args) => bundle::run(args),
             Command::Crds(args) => crds::run(args),
             Command::Completion { shell } => {
                 let command = &mut Self::command();
