@@ -5,6 +5,8 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 pub mod bundle;
 pub mod chart_source;
 pub mod crds;
+pub mod mirror;
+pub mod registries;
 pub mod template;
 pub mod values;
 
@@ -22,6 +24,8 @@ enum Command {
     Template(template::Args),
     /// Carry charts and images over an air gap in one signed file
     Bundle(bundle::Args),
+    /// Bring charts and images to another registry: plan, copy, check, prune
+    Mirror(mirror::Args),
     /// Write the custom resource definitions, generated from the types
     Crds(crds::Args),
     /// Print a completion script for a shell
@@ -34,6 +38,7 @@ impl Pinnace {
         match self.command {
             Command::Template(args) => template::run(args),
             Command::Bundle(args) => bundle::run(args),
+            Command::Mirror(args) => mirror::run(args),
             Command::Crds(args) => crds::run(args),
             Command::Completion { shell } => {
                 let command = &mut Self::command();

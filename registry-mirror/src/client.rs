@@ -27,6 +27,7 @@ mod upload;
 
 pub use charts::PulledChart;
 pub use download::{BlobStream, collect};
+pub(crate) use referrers::fallback_tag;
 pub use referrers::{Referrers, tags_of_old_signatures};
 pub use upload::{BlobSource, Uploaded};
 

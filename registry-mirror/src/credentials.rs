@@ -39,7 +39,7 @@ pub enum CredentialsError {
 }
 
 /// Kubernetes allows no larger secrets.
-const LONGEST: usize = 1024 * 1024;
+pub(crate) const LONGEST: usize = 1024 * 1024;
 
 /// Some tools write the `auth` member without padding.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -49,6 +49,7 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 #[derive(Deserialize)]
 struct Document {
+    #[serde(default)]
     auths: BTreeMap<String, Entry>,
 }
 

@@ -21,6 +21,13 @@ pub struct InvalidReference {
     why: &'static str,
 }
 
+impl InvalidReference {
+    /// The rule that the text breaks.
+    pub fn why(&self) -> &'static str {
+        self.why
+    }
+}
+
 /// Limit of the OCI distribution specification's implementations for host and path together.
 const LONGEST_REPOSITORY: usize = 255;
 const LONGEST_HOST: usize = 255;

@@ -1,6 +1,11 @@
 //! What is attached to a manifest: signatures, attestations, SBOMs. By the referrers API, or by
 //! the tag that stands in for it where a registry does not know the API.
 
+use std::{
+    collections::HashSet,
+    sync::{Mutex, PoisonError},
+};
+
 use reqwest::header;
 
 use super::{Client, paging::next_page, request::Request};
@@ -45,12 +50,16 @@ impl Client {
         Ok(found)
     }
 
-    /// `None` if the registry does not know the API.
-    async fn by_api(
+    /// `None` if the registry does not know the API; it is asked once whether it does.
+    pub(crate) async fn by_api(
         &self,
         repository: &Reference,
         subject: &Digest,
     ) -> Result<Option<Vec<Descriptor>>, Error> {
+        let host = repository.host();
+        if self.0.without_referrers.knows(host) {
+            return Ok(None);
+        }
         let limits = self.limits();
         let list = format!("/v2/{}/referrers/{subject}", repository.repository());
         let mut path = format!("referrers/{subject}");
@@ -61,6 +70,7 @@ impl Client {
             let answer = match self.0.get(request, "the list of referrers", expected).await {
                 Ok(answer) => answer,
                 Err(Error::NotFound { .. } | Error::Server { status: 400..500, .. }) => {
+                    self.0.without_referrers.add(host);
                     return Ok(None);
                 }
                 Err(error) => return Err(error),
@@ -82,7 +92,7 @@ impl Client {
         Ok(Some(found))
     }
 
-    async fn by_tag(
+    pub(crate) async fn by_tag(
         &self,
         repository: &Reference,
         subject: &Digest,
@@ -145,7 +155,21 @@ impl Client {
     }
 }
 
+/// Hosts that do not know the referrers API.
+#[derive(Debug, Default)]
+pub(super) struct Hosts(Mutex<HashSet<String>>);
+
+impl Hosts {
+    fn knows(&self, host: &str) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(host)
+    }
+
+    fn add(&self, host: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+    }
+}
+
 /// `sha256-<hex>`, by the distribution specification.
-fn fallback_tag(subject: &Digest) -> String {
+pub(crate) fn fallback_tag(subject: &Digest) -> String {
     format!("sha256-{}", subject.hex())
 }

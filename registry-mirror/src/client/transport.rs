@@ -11,6 +11,7 @@ use super::{
     auth::Grant,
     grants::{Grants, Slot, current},
     http,
+    referrers::Hosts,
     request::{Request, Target},
     retry,
 };
@@ -36,6 +37,7 @@ pub(super) struct Transport {
     pub(super) limits: Limits,
     /// Held while an index of referrers is read, changed and written.
     pub(super) attaching: tokio::sync::Mutex<()>,
+    pub(super) without_referrers: Hosts,
 }
 
 /// A checked body with what its headers said.
@@ -56,6 +58,7 @@ impl Transport {
             scheme: if options.plain_http { "http" } else { "https" },
             limits: options.limits,
             attaching: tokio::sync::Mutex::default(),
+            without_referrers: Hosts::default(),
         })
     }
 

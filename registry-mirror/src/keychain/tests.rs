@@ -1,0 +1,68 @@
+use std::fs;
+
+use super::*;
+
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+    folder
+}
+
+const LOGIN: &str = r#"{"auths":{"r.test":{"auth":"dTpw"}}}"#;
+const OTHER: &str =
+    r#"{"auths":{"r.test":{"username":"x","password":"y"},"s.test":{"auth":"dTpw"}}}"#;
+
+#[tokio::test]
+async fn the_first_file_that_knows_a_host() {
+    let folder =
+        folder(&[(".docker/config.json", LOGIN), (".config/helm/registry/config.json", OTHER)]);
+    let home = folder.path().as_os_str().to_owned();
+    let chain = Keychain::standard(|name| (name == "HOME").then(|| home.clone()));
+    let of = async |host| chain.credentials(host).await.unwrap();
+    assert_eq!(of("r.test").await, Credentials::basic("u", "p"));
+    assert_eq!(of("s.test").await, Credentials::basic("u", "p"));
+    assert_eq!(of("t.test").await, Credentials::Anonymous);
+}
+
+#[tokio::test]
+async fn variables_name_other_places() {
+    let folder = folder(&[("d/config.json", OTHER), ("h.json", LOGIN), ("p.json", LOGIN)]);
+    for (variable, file, user) in [
+        ("DOCKER_CONFIG", "d", "x"),
+        ("HELM_REGISTRY_CONFIG", "h.json", "u"),
+        ("REGISTRY_AUTH_FILE", "p.json", "u"),
+    ] {
+        let path = folder.path().join(file).into_os_string();
+        let chain = Keychain::standard(|name| (name == variable).then(|| path.clone()));
+        let found = chain.credentials("r.test").await.unwrap();
+        assert!(matches!(found, Credentials::Basic { username, .. } if username == user));
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_was_named_must_be_there_and_make_sense() {
+    let folder = folder(&[("bad.json", "{"), ("helper.json", r#"{"credsStore":"../evil"}"#)]);
+    let error = async |name: &str| {
+        let error = Keychain::file(folder.path().join(name)).credentials("r.test").await;
+        error.unwrap_err().to_string()
+    };
+    assert!(error("missing.json").await.contains("missing.json"));
+    assert!(error("bad.json").await.contains("bad.json"));
+    assert!(error("helper.json").await.contains("not a name"));
+}
+
+#[tokio::test]
+async fn a_helper_that_is_not_there_is_named() {
+    let name = "pinnace-that-nobody-has";
+    let config = format!(r#"{{"credHelpers":{{"r.test":"{name}"}},"auths":{{}}}}"#);
+    let folder = folder(&[("config.json", &config)]);
+    let chain = Keychain::file(folder.path().join("config.json"));
+    let error = chain.credentials("r.test").await.unwrap_err();
+    assert!(error.to_string().contains(name), "{error}");
+    // Other hosts do not need it.
+    assert_eq!(chain.credentials("s.test").await.unwrap(), Credentials::Anonymous);
+}
