@@ -107,7 +107,10 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     println!("{}  {}", result.file.display(), bytes(result.bytes));
     println!("  index      {}", result.digest);
     println!("  signed by  {}", result.signed_by.as_deref().unwrap_or("nobody"));
-    println!("  holds      {} charts, images and attachments in {} blobs", result.roots, result.blobs);
+    println!(
+        "  holds      {} charts, images and attachments in {} blobs",
+        result.roots, result.blobs
+    );
     if base.is_some() {
         println!("  left out   {} blobs that are in the base", result.left_out);
     }

@@ -43,7 +43,9 @@ impl BundleArgs {
     pub fn open_to_look(&self) -> anyhow::Result<Bundle> {
         let trust = match self.rest.key.as_slice() {
             [] => Trust::Unsigned,
-            keys => Trust::Keys(keys.iter().map(|path| public_key(path)).collect::<Result<_, _>>()?),
+            keys => {
+                Trust::Keys(keys.iter().map(|path| public_key(path)).collect::<Result<_, _>>()?)
+            }
         };
         Ok(Bundle::open(&self.file, &self.rest.base, &trust)?)
     }

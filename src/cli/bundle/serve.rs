@@ -29,7 +29,12 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:5000")]
     listen: SocketAddr,
     /// Certificate chain in PEM
-    #[arg(long, value_name = "FILE", requires = "tls_key", required_unless_present = "without_tls")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "tls_key",
+        required_unless_present = "without_tls"
+    )]
     tls_cert: Option<PathBuf>,
     /// Private key in PEM
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
@@ -58,7 +63,9 @@ const GRACE: Duration = Duration::from_secs(30);
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let routes = bundle::serve(Arc::new(args.bundle.open()?), args.access()?)?;
     let tls = match (&args.tls_cert, &args.tls_key) {
-        (Some(certificate), Some(key)) => Some(RustlsConfig::from_config(Arc::new(tls(certificate, key)?))),
+        (Some(certificate), Some(key)) => {
+            Some(RustlsConfig::from_config(Arc::new(tls(certificate, key)?)))
+        }
         _ => None,
     };
     let listener = std::net::TcpListener::bind(args.listen)

@@ -69,7 +69,10 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
     );
     if result.not_here > 0 {
         let base = bundle.base().map(ToString::to_string).unwrap_or_default();
-        println!("  not here   {} blobs, which are in the bundle with the index {base}", result.not_here);
+        println!(
+            "  not here   {} blobs, which are in the bundle with the index {base}",
+            result.not_here
+        );
     }
     Ok(())
 }
