@@ -5,7 +5,7 @@
 # A bare shell, such as CI's, has neither of these.
 export HOME ?= /root
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
-.PHONY: help build test demo demo-down fmt lint crds tools install install-test
+.PHONY: help build test demo demo-down fmt lint crds tools install install-test install-bench bench-mirror
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -21,6 +21,9 @@ demo: install tools ## Vendor, customer, Console and an upgrade from end to end 
 
 demo-down: ## Remove all that the demo made
 	dev/demo down
+
+bench-mirror: install-bench tools ## Copy between two local registries, side by side with crane and skopeo
+	dev/bench-mirror
 
 fmt: ## Format the sources
 	cargo fmt --all
@@ -44,3 +47,6 @@ install: ## Install the Debian packages that are missing
 
 install-test:
 	dev/install test
+
+install-bench:
+	dev/install bench

@@ -2,6 +2,10 @@
 //!
 //! - [`bundles`]: one file with everything, from a real registry and back into one
 //! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
+//! - [`mirrored`]: copies between real registries, new and old, and copies that are killed
+//! - [`tokens`]: a real registry that takes the tokens of a small service of our own
+//! - [`transfers`]: blobs that break off, and registries that lie about them
+//! - [`elsewhere`]: mirrors, one down, one lying, and one that has it
 //! - [`proxied`]: the same through an HTTPS proxy
 //! - [`sign_in`]: token services
 //! - [`hostile`]: a registry of our own that sends wrong, endless or broken answers
@@ -13,9 +17,13 @@
 mod bundles;
 mod busy;
 mod distribution;
+mod elsewhere;
 mod hostile;
 mod in_the_clear;
+mod mirrored;
 mod pages;
 mod proxied;
 mod sign_in;
 mod support;
+mod tokens;
+mod transfers;

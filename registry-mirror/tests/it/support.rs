@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use pinnace_registry::{Client, Error, Limits, Options, Reference};
 
+pub mod counted;
 pub mod fake;
 pub mod genuine;
 pub mod image;

@@ -54,6 +54,7 @@ pub struct Asked {
     /// The path after `/v2/app/`, or the whole path; with the query.
     pub path: String,
     pub authorization: Option<String>,
+    pub range: Option<String>,
     /// How often this method and path were asked for before.
     pub before: usize,
 }
@@ -105,7 +106,8 @@ fn asked_for(request: &Request, log: &mut Vec<String>) -> Asked {
     log.push(line);
     let authorization = request.headers().get("authorization");
     let authorization = authorization.map(|value| value.to_str().unwrap().to_owned());
-    Asked { method, path, authorization, before }
+    let range = request.headers().get("range").map(|value| value.to_str().unwrap().to_owned());
+    Asked { method, path, authorization, range, before }
 }
 
 fn good(parts: &Parts, path: &str) -> Response {
@@ -150,4 +152,13 @@ pub fn endless() -> Response {
 /// A head, and a body that never comes.
 pub fn silent() -> Response {
     Body::from_stream(stream::pending::<Result<Bytes, Infallible>>()).into_response()
+}
+
+/// A body of single bytes, this far apart.
+pub fn drip(every: std::time::Duration) -> Response {
+    let drops = stream::repeat(()).then(move |()| async move {
+        tokio::time::sleep(every).await;
+        Ok::<_, Infallible>("0")
+    });
+    Body::from_stream(drops).into_response()
 }

@@ -21,11 +21,31 @@ pub struct Registry {
     pub ca: String,
     folder: TempDir,
     process: Child,
+    plain: bool,
+}
+
+/// Which program, and whom it lets in.
+pub enum Kind {
+    /// CNCF distribution with TLS and a login.
+    Login,
+    /// The same with tokens of this service, whose certificate is in this PEM, without TLS.
+    Tokens { realm: String, certificate: String },
+    /// The same for everyone, without TLS.
+    Plain,
+    /// Debian's docker-registry, the predecessor, for everyone, without TLS.
+    Old,
 }
 
 impl Registry {
-    /// Starts a registry on a free port and signs `helm` in.
+    /// Starts a registry with TLS and a login on a free port and signs `helm` in.
     pub fn start() -> Self {
+        let registry = Self::of_kind(&Kind::Login);
+        let (host, user, password) = (&registry.host, USER, PASSWORD);
+        registry.helm(&["registry", "login", host, "-u", user, "-p", password, "--ca-file"]);
+        registry
+    }
+
+    pub fn of_kind(kind: &Kind) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name: &str, content: &str| {
             fs::write(folder.path().join(name), content).unwrap();
@@ -33,32 +53,50 @@ impl Registry {
         };
         let (ca, certificate, key) = certificates();
         file("ca.crt", &ca);
-        let hash = bcrypt::hash(PASSWORD, 4).unwrap();
-        let config = serde_json::json!({
+        let plain = !matches!(kind, Kind::Login);
+        let mut config = serde_json::json!({
             "version": "0.1",
             "log": { "formatter": "json", "accesslog": { "disabled": true } },
-            "storage": { "filesystem": { "rootdirectory": folder.path().join("data") } },
-            "http": {
-                "addr": "127.0.0.1:0",
-                "tls": {
-                    "certificate": file("tls.crt", &certificate),
-                    "key": file("tls.key", &key),
-                },
+            "storage": {
+                "filesystem": { "rootdirectory": folder.path().join("data") },
+                "delete": { "enabled": true },
             },
-            "auth": {
-                "htpasswd": {
-                    "realm": "test",
-                    "path": file("htpasswd", &format!("{USER}:{hash}\n")),
-                },
-            },
+            "http": { "addr": "127.0.0.1:0" },
         });
-        let mut process = Command::new(tool("registry"))
+        if !plain {
+            config["http"]["tls"] = serde_json::json!({
+                "certificate": file("tls.crt", &certificate),
+                "key": file("tls.key", &key),
+            });
+        }
+        match kind {
+            Kind::Login => {
+                let hash = bcrypt::hash(PASSWORD, 4).unwrap();
+                let path = file("htpasswd", &format!("{USER}:{hash}\n"));
+                config["auth"] =
+                    serde_json::json!({ "htpasswd": { "realm": "test", "path": path } });
+            }
+            Kind::Tokens { realm, certificate } => {
+                config["auth"] = serde_json::json!({ "token": {
+                    "realm": realm,
+                    "service": "test",
+                    "issuer": "test",
+                    "rootcertbundle": file("tokens.crt", certificate),
+                } });
+            }
+            Kind::Plain | Kind::Old => {}
+        }
+        let program = match kind {
+            Kind::Old => PathBuf::from("docker-registry"),
+            _ => tool("registry"),
+        };
+        let mut process = Command::new(&program)
             .args(["serve", &file("config.yaml", &config.to_string())])
             .env("OTEL_TRACES_EXPORTER", "none")
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
-            .unwrap();
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
         let mut lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let mut said = String::new();
         let port = loop {
@@ -71,27 +109,26 @@ impl Registry {
         };
         // Somebody must read on, or the registry would stop at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
-        let registry = Self { host: format!("localhost:{port}"), ca, folder, process };
-        registry.helm(&[
-            "registry",
-            "login",
-            &registry.host,
-            "-u",
-            USER,
-            "-p",
-            PASSWORD,
-            "--ca-file",
-        ]);
-        registry
+        Self { host: format!("localhost:{port}"), ca, folder, process, plain }
+    }
+
+    /// A tag in this registry.
+    pub fn at(&self, path: &str) -> pinnace_registry::Reference {
+        super::reference(format!("{}/{path}", self.host))
     }
 
     pub fn options(&self, credentials: Credentials) -> Options {
         let ca_certificates = vec![self.ca.clone()];
-        Options { ca_certificates, credentials, limits: limits(), ..Options::default() }
+        let plain_http = self.plain;
+        Options { ca_certificates, credentials, limits: limits(), plain_http, ..Options::default() }
     }
 
     pub fn client(&self) -> Client {
-        Client::new(self.options(Credentials::basic(USER, PASSWORD))).unwrap()
+        let credentials = match self.plain {
+            true => Credentials::Anonymous,
+            false => Credentials::basic(USER, PASSWORD),
+        };
+        Client::new(self.options(credentials)).unwrap()
     }
 
     /// Packages a chart and pushes it to `charts/`; returns the archive.
@@ -111,8 +148,22 @@ impl Registry {
         fs::read(package).unwrap()
     }
 
+    /// Runs `crane` against this registry.
+    pub fn crane(&self, arguments: &[&str]) -> Vec<u8> {
+        let output = Command::new(tool("crane"))
+            .args(arguments)
+            .args(self.plain.then_some("--insecure"))
+            .env("HOME", self.folder.path())
+            .env("SSL_CERT_FILE", self.folder.path().join("ca.crt"))
+            .output()
+            .unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "crane {arguments:?}: {error}");
+        output.stdout
+    }
+
     /// Runs `helm`; a last `--ca-file` is completed.
-    fn helm(&self, arguments: &[&str]) {
+    pub fn helm(&self, arguments: &[&str]) {
         let home: PathBuf = self.folder.path().join("helm");
         let mut command = Command::new(tool("helm"));
         command.args(arguments).env("HOME", &home);
