@@ -2,6 +2,7 @@
 
 use clap::{CommandFactory as _, Parser, Subcommand};
 
+pub mod bundle;
 pub mod chart_source;
 pub mod crds;
 pub mod mirror;
@@ -21,6 +22,8 @@ pub struct Pinnace {
 enum Command {
     /// Render a chart on this machine, as `helm template` does
     Template(template::Args),
+    /// Carry charts and images over an air gap in one signed file
+    Bundle(bundle::Args),
     /// Bring charts and images to another registry: plan, copy, check, prune
     Mirror(mirror::Args),
     /// Write the custom resource definitions, generated from the types
@@ -34,6 +37,7 @@ impl Pinnace {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Template(args) => template::run(args),
+            Command::Bundle(args) => bundle::run(args),
             Command::Mirror(args) => mirror::run(args),
             Command::Crds(args) => crds::run(args),
             Command::Completion { shell } => {

@@ -27,6 +27,7 @@ mod reference;
 mod registries;
 mod rules;
 mod secret;
+pub mod verify;
 mod versions;
 
 pub use cache::{Cache, CacheError};

@@ -4,7 +4,7 @@ use clap::Subcommand;
 
 mod check;
 mod copy;
-mod output;
+pub(super) mod output;
 mod plan;
 mod prune;
 mod target;

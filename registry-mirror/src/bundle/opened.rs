@@ -106,18 +106,14 @@ impl Bundle {
         &self.roots
     }
 
-    /// Every manifest, and every config and layer that they name, with its size.
-    pub fn contents(&self) -> impl Iterator<Item = (&Digest, u64)> {
-        let manifests = self.manifests.keys().filter_map(|digest| {
-            let (_, place) = self.find(digest)?;
-            Some((digest, place.size))
-        });
-        manifests.chain(self.blobs.iter().map(|(digest, size)| (digest, *size)))
-    }
-
     /// Configs and layers, with their sizes, whether they are here or in a base.
     pub fn blobs(&self) -> impl Iterator<Item = (&Digest, u64)> {
         self.blobs.iter().map(|(digest, size)| (digest, *size))
+    }
+
+    /// Blobs that are here, or in a base that was given.
+    pub fn present(&self) -> impl Iterator<Item = (&Digest, u64)> {
+        self.blobs().filter(|(digest, _)| self.find(digest).is_some())
     }
 
     pub fn manifest_count(&self) -> usize {

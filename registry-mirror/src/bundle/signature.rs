@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ring::{
-    rand::SystemRandom,
+    rand::{SecureRandom as _, SystemRandom},
     signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey},
 };
 use rustls::pki_types::{PrivatePkcs8KeyDer, SubjectPublicKeyInfoDer, pem::PemObject as _};
@@ -16,6 +16,10 @@ use crate::{digest::Digest, secret::Secret};
 const PURPOSE: &str = "pinnace bundle v1";
 /// SubjectPublicKeyInfo of an Ed25519 key, up to its 32 bytes (RFC 8410).
 const SPKI: [u8; 12] = [0x30, 0x2A, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x03, 0x21, 0x00];
+/// PKCS #8, version 1, of an Ed25519 key, up to its 32 bytes (RFC 8410).
+const PKCS8: [u8; 16] = [
+    0x30, 0x2E, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2B, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20,
+];
 /// Most signatures of one bundle.
 const MOST: usize = 16;
 
@@ -69,9 +73,12 @@ impl SigningKey {
 
     /// A new private key as PKCS #8 PEM.
     pub fn generate() -> Result<Secret, BundleError> {
-        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+        let mut seed = [0; 32];
+        SystemRandom::new()
+            .fill(&mut seed)
             .map_err(|_| key_error("a new key", "the system gives no random numbers"))?;
-        Ok(Secret::new(pem("PRIVATE KEY", der.as_ref())))
+        // Version 1, which OpenSSL reads, too; ring's own is version 2.
+        Ok(Secret::new(pem("PRIVATE KEY", &[PKCS8.as_slice(), &seed].concat())))
     }
 
     pub fn public(&self) -> PublicKey {

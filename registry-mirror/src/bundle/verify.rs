@@ -18,8 +18,7 @@ pub struct Verified {
 impl Bundle {
     /// Reads all that is here, on all processors. `read` is told how many bytes were read.
     pub fn verify(&self, read: &(dyn Fn(u64) + Sync)) -> Result<Verified, BundleError> {
-        let blobs: Vec<(&Digest, u64)> =
-            self.blobs().filter(|(digest, _)| self.find(digest).is_some()).collect();
+        let blobs: Vec<(&Digest, u64)> = self.present().collect();
         let next = AtomicUsize::new(0);
         let work = || {
             while let Some((digest, _)) = blobs.get(next.fetch_add(1, Ordering::Relaxed)) {
