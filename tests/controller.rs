@@ -358,6 +358,79 @@ async fn the_controllers_numbers_can_be_scraped() {
     serving.await.expect("no panic").expect("no error");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn values_files_of_the_chart_take_the_place_of_its_values() {
+    let bed = Bed::new("files").await;
+    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
+    bed.publish(&web.file("prod.yaml", "text: production\n"));
+    let controller = bed.start_controller();
+    let files = |files: serde_json::Value, ignore: bool| {
+        json!({"chart": {"spec": {
+            "chart": "web", "version": "1.0.0", "valuesFiles": files,
+            "ignoreMissingValuesFiles": ignore,
+            "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+        }}})
+    };
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.ready("web").await;
+    bed.release_with("web", "web", "1.0.0", json!({}), files(json!(["none.yaml"]), false)).await;
+    let status = bed.reason("web", "Ready", "ArtifactFailed").await;
+    assert!(bed::condition(&status, "Ready").2.contains("\"none.yaml\""), "{status:#?}");
+    let both = json!(["values.yaml", "prod.yaml", "none.yaml"]);
+    bed.release_with("web", "web", "1.0.0", json!({}), files(both, true)).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "production");
+    let version = bed.field("configmap/web-config", "{.data.version}");
+    assert!(version.starts_with("1.0.0+"), "{version}");
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_helm_chart_object_tells_which_chart_is_used() {
+    let bed = Bed::new("chart").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let more = json!({"chart": {
+        "metadata": {"labels": {"mine": "label"}, "annotations": {"mine": "annotation"}},
+        "spec": {
+            "chart": "web", "version": "1.x", "interval": "20m",
+            "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+        },
+    }});
+    bed.release_with("web", "web", "1.x", json!({}), more).await;
+    let status = bed.ready("web").await;
+    let object = format!("helmchart/{}-web", bed.namespace());
+    assert_eq!(status.helm_chart, Some(format!("{0}/{0}-web", bed.namespace())));
+    for (path, expected) in [
+        ("{.metadata.labels.mine}", "label"),
+        ("{.metadata.annotations.mine}", "annotation"),
+        ("{.spec.version}", "1.x"),
+        ("{.spec.interval}", "20m"),
+        ("{.status.artifact.revision}", "1.0.0"),
+        ("{.status.conditions[0].reason}", "ChartPullSucceeded"),
+    ] {
+        assert_eq!(bed.field(&object, path), expected, "{path}");
+    }
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_repository_gives_no_charts() {
+    let bed = Bed::new("suspended").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let suspend = |on: bool| {
+        let patch = format!("{{\"spec\": {{\"suspend\": {on}}}}}");
+        bed.kubectl(&["patch", "helmrepository/charts", "--type=merge", "-p", &patch]);
+    };
+    suspend(true);
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.reason("web", "Ready", "SourceNotReady").await;
+    suspend(false);
+    bed.ready("web").await;
+    controller.stop().await;
+}
+
 /// A change of an object that values come from is seen at once, long before the interval is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {

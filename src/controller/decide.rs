@@ -30,6 +30,8 @@ pub struct Situation {
     /// Whether the release never was deployed and its records are those of this object: what a failed
     /// install left may then be removed.
     pub removable: bool,
+    /// Whether the name of an uninstalled release whose history was kept may be used again.
+    pub reuse: bool,
     /// Why the chart may not be replaced: it has another name now, and nothing says that this is meant.
     pub renamed: Option<String>,
     /// When the last attempt ended: the latest record was written, or what a failed install left was removed.
@@ -83,6 +85,11 @@ use Decision::{Install, Remove, Resume, Rollback, Stall, Unlock, Upgrade, Wait};
 pub fn decide(state: &State, situation: &Situation) -> Decision {
     match state {
         State::Absent { next } => {
+            if *next > 1 && !situation.reuse {
+                let message = "cannot reuse a name that is still in use: the release was uninstalled with its \
+                               history kept: remove spec.install.replace, or set it to true";
+                return Stall { reason: reason::STATE_ERROR, message: message.to_owned() };
+            }
             let failures = situation.install_failures;
             if situation.install.exhausted(failures) {
                 return exhausted("install", failures);
@@ -211,6 +218,7 @@ mod tests {
             last_action: None,
             rollback_target: Some(1),
             removable: false,
+            reuse: true,
             renamed: None,
             last_attempt: Some(now() - Duration::from_secs(3600)),
             patience: Duration::from_secs(300),
@@ -366,6 +374,15 @@ mod tests {
         ] {
             assert_eq!(stalled(&decide(&state, &renamed)), Some(reason::UNSUPPORTED), "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_kept_history_may_forbid_its_name() {
+        let kept = Situation { reuse: false, ..situation() };
+        let again = State::Absent { next: 4 };
+        assert_eq!(stalled(&decide(&again, &kept)), Some(reason::STATE_ERROR));
+        assert_eq!(decide(&State::Absent { next: 1 }, &kept), Install { revision: 1 });
+        assert_eq!(decide(&again, &situation()), Install { revision: 4 });
     }
 
     #[test]

@@ -208,7 +208,7 @@ impl<'a> Session<'a> {
         let wanted = Wanted {
             chart_name: pulled.chart.name(),
             chart_version: pulled.chart.version(),
-            chart_digest: &pulled.digest,
+            chart_digest: self.release.counts_digest().then_some(&pulled.digest),
             config,
         };
         let mut state = state::of(&observed, &wanted);
@@ -232,6 +232,7 @@ impl<'a> Session<'a> {
             rollback_target: target.map(|t| t.record.version),
             removable: !observation.once_worked()
                 && observed.latest.is_some_and(|l| l.holder.as_deref() == self.storage.holder()),
+            reuse: self.release.spec.install.as_ref().and_then(|i| i.replace) != Some(false),
             renamed: self.renamed(observation, pulled),
             last_attempt: self.last_attempt(observation),
             patience: self.release.upgrade_timeout(),

@@ -12,8 +12,8 @@ use crate::release::storage::{Stored, Summary};
 pub struct Wanted<'a> {
     pub chart_name: &'a str,
     pub chart_version: &'a str,
-    /// Of the chart's OCI manifest.
-    pub chart_digest: &'a str,
+    /// Of the chart's OCI manifest; None if another digest under the same version is no difference.
+    pub chart_digest: Option<&'a str>,
     pub config: &'a Map<String, Value>,
 }
 
@@ -136,7 +136,8 @@ fn difference(latest: &Stored, wanted: &Wanted<'_>) -> Option<String> {
         let (old, new) = (record.chart_version(), wanted.chart_version);
         return Some(format!("its chart has version {old}, not {new}"));
     }
-    if latest.chart_digest.as_deref().is_some_and(|digest| digest != wanted.chart_digest) {
+    let digests = latest.chart_digest.as_deref().zip(wanted.chart_digest);
+    if digests.is_some_and(|(made_of, wanted)| made_of != wanted) {
         return Some("its chart has the same version and another digest".to_owned());
     }
     (record.config != *wanted.config).then(|| "its values are others".to_owned())
@@ -167,7 +168,7 @@ mod tests {
         let wanted = Wanted {
             chart_name: "c",
             chart_version: wanted.0,
-            chart_digest: wanted.1,
+            chart_digest: Some(wanted.1),
             config: &config,
         };
         of(&observed, &wanted)
@@ -242,6 +243,24 @@ mod tests {
         assert_eq!(found, State::Adoptable);
     }
 
+    /// `chart.spec.reconcileStrategy: ChartVersion`: a moved tag is no news.
+    #[test]
+    fn another_digest_counts_only_where_it_is_asked_for() {
+        let latest = stored(Status::Deployed, true);
+        let history = [status::snapshot(&latest, "upgrade")];
+        let observed =
+            Observed { latest: Some(&latest), summary: None, history: &history, holder: "r/1" };
+        for (digest, in_sync) in [(None, true), (Some(DIGEST), true), (Some("sha256:2"), false)] {
+            let wanted = Wanted {
+                chart_name: "c",
+                chart_version: "1.2.3",
+                chart_digest: digest,
+                config: &latest.record.config,
+            };
+            assert_eq!(of(&observed, &wanted) == State::InSync, in_sync, "{digest:?}");
+        }
+    }
+
     #[test]
     fn what_a_person_deployed_over_ours_is_noticed() {
         let ours = stored(Status::Deployed, true);
@@ -255,7 +274,7 @@ mod tests {
         let wanted = Wanted {
             chart_name: "c",
             chart_version: "1.2.3",
-            chart_digest: DIGEST,
+            chart_digest: Some(DIGEST),
             config: &config,
         };
         let why = "its values are others".to_owned();

@@ -4,6 +4,7 @@ use crate::api::helm_release::{
     ActionStrategy, ChartNameChangeStrategy, DriftDetectionMode, HelmRelease, ServerSideApply,
     WaitStrategyName,
 };
+use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
 use crate::api::reference::SourceKind;
 
 /// A field that cannot be honoured, and what to do instead.
@@ -27,7 +28,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
     let rollback = spec.rollback.clone().unwrap_or_default();
     let drift = spec.drift_detection.as_ref();
-    let checks: [(bool, &'static str, &'static str); 30] = [
+    let checks: [(bool, &'static str, &'static str); 29] = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
             chart.is_some_and(|c| c.source_ref.kind != SourceKind::HelmRepository),
@@ -38,11 +39,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             chart.is_some_and(|c| elsewhere(&c.source_ref.namespace)),
             "chart.spec.sourceRef.namespace",
             "use a HelmRepository of the same namespace",
-        ),
-        (
-            chart.is_some_and(|c| !c.values_files.is_empty()),
-            "chart.spec.valuesFiles",
-            "use spec.values",
         ),
         (
             chart.is_some_and(|c| c.verify.is_some()),
@@ -114,6 +110,35 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         .map(|(_, field, instead)| Unsupported { field, instead })
 }
 
+/// The first field of the repository that cannot be honoured.
+pub fn repository(repository: &HelmRepository) -> Option<Unsupported> {
+    let spec = &repository.spec;
+    let checks = [
+        (
+            spec.repository_type != Some(RepositoryType::Oci),
+            "type",
+            "set it to oci: charts come from OCI registries only",
+        ),
+        (
+            spec.provider.is_some_and(|p| p != CloudProvider::Generic),
+            "provider",
+            "use generic with secretRef",
+        ),
+        (
+            spec.pass_credentials == Some(true),
+            "passCredentials",
+            "remove the field: a registry gets its own credentials only",
+        ),
+        (
+            spec.access_from.is_some(),
+            "accessFrom",
+            "remove the field: releases use repositories of their own namespace",
+        ),
+    ];
+    let found = checks.into_iter().find(|(refused, _, _)| *refused);
+    found.map(|(_, field, instead)| Unsupported { field, instead })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +175,6 @@ mod tests {
         let cases = [
             ("chart.spec.sourceRef.kind", source("kind", "Bucket")),
             ("chart.spec.sourceRef.namespace", source("namespace", "other")),
-            ("chart.spec.valuesFiles", chart(("valuesFiles", json!(["a.yaml"])))),
             ("chart.spec.verify", chart(("verify", json!({"provider": "cosign"})))),
             ("kubeConfig", json!({"kubeConfig": {"secretRef": {"name": "k"}}})),
             ("targetNamespace", json!({"targetNamespace": "other"})),

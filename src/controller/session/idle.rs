@@ -38,7 +38,8 @@ impl Session<'_> {
         self.report.save().await?;
         self.context.memory.no_error(&self.uid);
         // Spread, so that releases that were made together are not looked at together for ever.
-        let interval = self.release.interval().max(Duration::from_secs(1));
+        let interval = self.release.interval().min(self.release.chart_interval());
+        let interval = interval.max(Duration::from_secs(1));
         Ok(Next::Done(Rest::of(interval.mul_f64(0.95 + rand::random::<f64>() / 10.0))))
     }
 
