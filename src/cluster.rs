@@ -5,8 +5,9 @@
 //! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`prune`] — removal of what a chart no longer has
 //! * [`crd`] — the crds/ folder
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
+//! * [`expression`] — pure: CEL about objects
 //! * [`failure`] — what the pods of a failed release had to say
-//! * [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
+//! * [`process`] — a program in a pod; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
 
@@ -18,10 +19,12 @@ pub mod crd;
 pub mod discovery;
 pub mod error;
 pub mod events;
+pub mod expression;
 pub mod failure;
 pub mod lease;
 pub mod managed;
 pub mod object;
+pub mod process;
 pub mod prune;
 pub mod ready;
 pub mod traffic;

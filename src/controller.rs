@@ -4,7 +4,7 @@
 //! * [`unsupported`] — pure: which fields are refused; [`values`], [`source`] — what is wanted;
 //!   [`helm_chart`] shows it as an object; [`observe`] — what is there
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
-//! * [`claim`] — pure: whose release it is; [`memory`] — why an object may be left alone until later
+//! * [`claim`] — pure: whose release it is; [`dependencies`] — what has to be ready first; [`memory`] — why an object may be left alone until later
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
 //! * [`render`] — chart and values to manifests; [`preempt`] — a newer spec ends a wait;
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
@@ -29,6 +29,7 @@ use crate::telemetry::metrics::Metrics;
 pub mod act;
 pub mod claim;
 pub mod decide;
+pub mod dependencies;
 pub mod helm_chart;
 pub mod memory;
 pub mod metrics;
@@ -106,10 +107,11 @@ pub async fn run(
         }
         using(&record)
     };
-    // Whoever waits for a release's name is woken when it becomes free.
+    // Whoever waits for a release's name is woken when it becomes free, and for a release when it changes.
     let seen = memory.clone();
     let using = self::using(controller.store(), |other: &HelmRelease, release| {
-        other.uid() != release.uid() && claim::same_release(other, release)
+        other.uid() != release.uid()
+            && (claim::same_release(other, release) || depends_on(release, other))
     });
     let of_release = move |other: HelmRelease| {
         seen.saw_release(&other);
@@ -139,6 +141,15 @@ pub async fn run(
         })
         .await;
     Ok(())
+}
+
+/// Whether `release` waits for `other`, of the same namespace.
+fn depends_on(release: &HelmRelease, other: &HelmRelease) -> bool {
+    let mut references = release.spec.depends_on.iter();
+    references.any(|reference| {
+        reference.name == other.name_any()
+            && dependencies::namespace(release, reference) == other.own_namespace()
+    })
 }
 
 /// The HelmReleases for which `uses` is true of an object.

@@ -431,6 +431,58 @@ async fn a_suspended_repository_gives_no_charts() {
     controller.stop().await;
 }
 
+/// The dependency's change wakes its dependents: no interval is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_waits_for_those_it_depends_on() {
+    let bed = Bed::new("depends").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let after = |more: serde_json::Value| {
+        let mut reference = json!({"name": "base", "namespace": bed.namespace()});
+        json_patch::merge(&mut reference, &more);
+        json!({"dependsOn": [reference], "interval": "1h"})
+    };
+    bed.release_with("late", "web", "1.0.0", json!({}), after(json!({}))).await;
+    let expression = json!({"readyExpr": "dep.metadata.labels['stage'] == self.spec.values.text"});
+    bed.release_with("later", "web", "1.0.0", json!({"text": "two"}), after(expression)).await;
+    let status = bed.reason("late", "Ready", "DependencyNotReady").await;
+    let message = bed::condition(&status, "Ready").2;
+    assert_eq!(message, format!("dependency {}/base is not there", bed.namespace()));
+    bed.release("base", "web", "1.0.0", json!({})).await;
+    bed.ready("late").await;
+    bed.reason("later", "Ready", "DependencyNotReady").await;
+    bed.kubectl(&["label", "helmrelease/base", "stage=two"]);
+    bed.ready("later").await;
+    let broken = after(json!({"readyExpr": "dep.("}));
+    bed.release_with("late", "web", "1.0.0", json!({}), broken).await;
+    let status = bed.reason("late", "Stalled", "InvalidCELExpression").await;
+    assert_eq!(bed::condition(&status, "Ready").1, "InvalidCELExpression");
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_install_is_left_and_tried_again_in_place() {
+    let bed = Bed::new("retry").await;
+    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
+    let controller = bed.start_controller();
+    let strategy = json!({"name": "RetryOnFailure", "retryInterval": "1s"});
+    let more = json!({"install": {"strategy": strategy, "timeout": "2s"}, "upgrade": {"strategy": strategy, "timeout": "60s"}});
+    let image = json!({"image": "registry.test/nothing:1"});
+    bed.release_with("app", "app", "1.0.0", image, more).await;
+    let status = bed.reason("app", "Released", "InstallFailed").await;
+    assert_eq!(bed::condition(&status, "Remediated").0, "");
+    // The second attempt is an upgrade of what the first has left; only it has the time to see the image come.
+    bed.until("app", |release| {
+        let status = release.status.clone().unwrap_or_default();
+        json!(status.last_attempted_release_action) == "upgrade"
+    })
+    .await;
+    let history = bed.helm_history("app");
+    assert_eq!((history[0].0, history[0].1.as_str()), (1, "failed"));
+    assert_eq!(history[1].0, 2);
+    controller.stop().await;
+}
+
 /// A change of an object that values come from is seen at once, long before the interval is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {

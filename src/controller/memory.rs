@@ -95,9 +95,10 @@ impl Memory {
         self.cause(record_cause(release), record.metadata.resource_version.clone());
     }
 
-    /// A HelmRelease was seen: what it means for others that name the same Helm release. Of a change of its
+    /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its
     /// name, both names are woken.
     pub fn saw_release(&self, release: &HelmRelease) {
+        self.cause(dependency_cause(&release.name_any()), release.resource_version());
         let (Some(uid), now) = (release.uid(), claim::standing(release)) else { return };
         let mut inner = self.inner();
         let before = inner.standings.get(&uid).cloned();
@@ -130,6 +131,9 @@ impl Memory {
         if let Ok(name) = release.release_name() {
             causes.push(record_cause(name.as_str()));
             causes.push(claim_cause(name.as_str()));
+        }
+        for reference in &release.spec.depends_on {
+            causes.push(dependency_cause(&reference.name));
         }
         for reference in &release.spec.values_from {
             causes.push(values_cause(super::values::kind(reference), &reference.name));
@@ -217,6 +221,10 @@ fn repository_cause(name: &str) -> String {
 
 fn record_cause(release: &str) -> String {
     format!("record/{release}")
+}
+
+fn dependency_cause(name: &str) -> String {
+    format!("HelmRelease/{name}")
 }
 
 fn claim_cause(release: &str) -> String {

@@ -225,6 +225,8 @@ impl<'a> Session<'a> {
         let situation = Situation {
             install: self.release.spec.install_remediation(),
             upgrade: self.release.spec.upgrade_remediation(),
+            install_retry: self.release.spec.install_retry(),
+            upgrade_retry: self.release.spec.upgrade_retry(),
             install_failures: count(status.install_failures),
             upgrade_failures: count(status.upgrade_failures),
             failures: count(status.failures),

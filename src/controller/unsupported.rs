@@ -1,8 +1,7 @@
 //! Which fields of a spec this version refuses: a field is either honoured or refused, never ignored.
 
 use crate::api::helm_release::{
-    ActionStrategy, ChartNameChangeStrategy, DriftDetectionMode, HelmRelease, ServerSideApply,
-    WaitStrategyName,
+    ChartNameChangeStrategy, DriftDetectionMode, HelmRelease, ServerSideApply, WaitStrategyName,
 };
 use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
 use crate::api::reference::SourceKind;
@@ -28,7 +27,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
     let rollback = spec.rollback.clone().unwrap_or_default();
     let drift = spec.drift_detection.as_ref();
-    let checks: [(bool, &'static str, &'static str); 29] = [
+    let checks = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
             chart.is_some_and(|c| c.source_ref.kind != SourceKind::HelmRepository),
@@ -52,7 +51,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "make the HelmRelease in the namespace that it installs into",
         ),
         (elsewhere(&spec.storage_namespace), "storageNamespace", REMOVE),
-        (!spec.depends_on.is_empty(), "dependsOn", REMOVE),
         (spec.service_account_name.is_some(), "serviceAccountName", REMOVE),
         (spec.persistent_client == Some(false), "persistentClient", REMOVE),
         (
@@ -71,31 +69,27 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             REMOVE,
         ),
         (!spec.health_check_exprs.is_empty(), "healthCheckExprs", REMOVE),
-        (
-            install.strategy.as_ref().is_some_and(|s| s.name == ActionStrategy::RetryOnFailure),
-            "install.strategy.name",
-            "use RemediateOnFailure with install.remediation.retries",
-        ),
         (set(install.disable_open_api_validation), "install.disableOpenAPIValidation", REMOVE),
         (set(install.create_namespace), "install.createNamespace", REMOVE),
         (install.server_side_apply == Some(false), "install.serverSideApply", REMOVE),
-        (
-            upgrade.strategy.as_ref().is_some_and(|s| s.name == ActionStrategy::RetryOnFailure),
-            "upgrade.strategy.name",
-            "use RemediateOnFailure with upgrade.remediation.retries",
-        ),
         (set(upgrade.disable_open_api_validation), "upgrade.disableOpenAPIValidation", REMOVE),
-        (set(upgrade.force) || set(rollback.force), "upgrade.force", REMOVE),
+        (set(upgrade.force), "upgrade.force", REMOVE),
+        (set(rollback.force), "rollback.force", REMOVE),
         (set(upgrade.preserve_values), "upgrade.preserveValues", "give all values in spec.values"),
         (
-            set(upgrade.cleanup_on_fail) || set(rollback.cleanup_on_fail),
+            set(upgrade.cleanup_on_fail),
             "upgrade.cleanupOnFail",
             "use upgrade.remediation, which rolls back",
         ),
+        (set(rollback.cleanup_on_fail), "rollback.cleanupOnFail", REMOVE),
         (
-            upgrade.server_side_apply == Some(ServerSideApply::Disabled)
-                || rollback.server_side_apply == Some(ServerSideApply::Disabled),
+            upgrade.server_side_apply == Some(ServerSideApply::Disabled),
             "upgrade.serverSideApply",
+            "set it to auto or enabled",
+        ),
+        (
+            rollback.server_side_apply == Some(ServerSideApply::Disabled),
+            "rollback.serverSideApply",
             "set it to auto or enabled",
         ),
         (
@@ -179,7 +173,6 @@ mod tests {
             ("kubeConfig", json!({"kubeConfig": {"secretRef": {"name": "k"}}})),
             ("targetNamespace", json!({"targetNamespace": "other"})),
             ("storageNamespace", json!({"storageNamespace": "other"})),
-            ("dependsOn", json!({"dependsOn": [{"name": "d"}]})),
             ("serviceAccountName", json!({"serviceAccountName": "s"})),
             ("persistentClient", json!({"persistentClient": false})),
             ("driftDetection.mode", json!({"driftDetection": {"mode": "warn"}})),
@@ -193,14 +186,12 @@ mod tests {
                 "healthCheckExprs",
                 json!({"healthCheckExprs": [{"apiVersion": "v1", "current": "true"}]}),
             ),
-            ("install.strategy.name", json!({"install": {"strategy": {"name": "RetryOnFailure"}}})),
             (
                 "install.disableOpenAPIValidation",
                 json!({"install": {"disableOpenAPIValidation": true}}),
             ),
             ("install.createNamespace", json!({"install": {"createNamespace": true}})),
             ("install.serverSideApply", json!({"install": {"serverSideApply": false}})),
-            ("upgrade.strategy.name", json!({"upgrade": {"strategy": {"name": "RetryOnFailure"}}})),
             (
                 "upgrade.disableOpenAPIValidation",
                 json!({"upgrade": {"disableOpenAPIValidation": true}}),

@@ -30,6 +30,7 @@ pub mod reason {
     pub const STATE_ERROR: &str = "StateError";
     pub const RECONCILE_ERROR: &str = "ReconcileError";
     pub const DEPENDENCY_NOT_READY: &str = "DependencyNotReady";
+    pub const INVALID_CEL_EXPRESSION: &str = "InvalidCELExpression";
     /// Ours: the object asks for something that this version does not do yet.
     pub const UNSUPPORTED: &str = "Unsupported";
 }
