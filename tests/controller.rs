@@ -483,6 +483,88 @@ async fn a_failed_install_is_left_and_tried_again_in_place() {
     controller.stop().await;
 }
 
+/// Long before the interval is over: what others do to an object wakes its release.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_change_is_put_right_as_the_spec_says() {
+    let bed = Bed::new("drift").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    let controller = bed.start_controller();
+    let mode = |drift: serde_json::Value| json!({"driftDetection": drift, "interval": "1h"});
+    let text = || bed.field_if_any("configmap/web-config", "{.data.text}");
+    let edit = |patch: &str| {
+        bed.kubectl(&["patch", "configmap/web-config", "--type=merge", "-p", patch]);
+    };
+    bed.release_with("web", "web", "1.0.0", json!({}), json!({"interval": "1h"})).await;
+    bed.ready("web").await;
+
+    // Without a word in the spec, what is gone comes back.
+    bed.kubectl(&["delete", "configmap/web-config"]);
+    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+
+    let warn = mode(json!({"mode": "warn"}));
+    bed.release_with("web", "web", "1.0.0", json!({}), warn).await;
+    bed.ready("web").await;
+    edit(r#"{"data": {"text": "edited", "more": "theirs"}}"#);
+    let status = bed.reason("web", "Drifted", "DriftDetected").await;
+    let message = bed::condition(&status, "Drifted").2;
+    assert!(
+        message.ends_with(&format!("ConfigMap {}/web-config: /data/text", bed.namespace())),
+        "{message}"
+    );
+    assert_eq!(bed::condition(&status, "Ready").0, "True");
+    assert_eq!(text(), "edited");
+
+    let ignore = json!([{"paths": ["/data/version"], "target": {"kind": "ConfigMap"}}]);
+    let enabled = mode(json!({"mode": "enabled", "ignore": ignore}));
+    bed.release_with("web", "web", "1.0.0", json!({}), enabled).await;
+    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    edit(r#"{"data": {"text": "again", "version": "theirs"}}"#);
+    let map = bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    assert_eq!(
+        (&map["data"]["version"], &map["data"]["more"]),
+        (&json!("theirs"), &json!("theirs"))
+    );
+    assert_eq!(bed.helm_history("web").len(), 1);
+    controller.stop().await;
+}
+
+/// What the spec changes of the rendered objects is applied and recorded; a change of it is an upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_spec_changes_of_the_rendered_objects_is_applied() {
+    let bed = Bed::new("patched").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    let controller = bed.start_controller();
+    let more = |value: &str| {
+        let operations = format!("- {{op: replace, path: /data/text, value: {value}}}");
+        let merge =
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-config}\ndata: {merged: x}\n";
+        json!({
+            "commonMetadata": {"labels": {"team": "ours"}},
+            "postRenderers": [{"kustomize": {"patches": [
+                {"patch": operations, "target": {"kind": "ConfigMap"}}, {"patch": merge},
+            ]}}],
+        })
+    };
+    let data = |name: &str| bed.field("configmap/web-config", &format!("{{.data.{name}}}"));
+    bed.release_with("web", "web", "1.0.0", json!({}), more("one")).await;
+    bed.ready("web").await;
+    assert_eq!((data("text"), data("merged")), ("one".to_owned(), "x".to_owned()));
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.labels.team}"), "ours");
+    assert!(bed.helm(&["get", "manifest", "web"]).contains("merged: x"));
+    bed.release_with("web", "web", "1.0.0", json!({}), more("two")).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    let status = bed.ready("web").await;
+    assert_eq!(data("text"), "two");
+    assert!(status.observed_post_renderers_digest.is_some());
+    let broken = json!({"postRenderers": [{"kustomize": {"patches": [{"patch": "text"}]}}]});
+    bed.release_with("web", "web", "1.0.0", json!({}), broken).await;
+    let status = bed.reason("web", "Stalled", "Unsupported").await;
+    let message = bed::condition(&status, "Stalled").2;
+    assert!(message.starts_with("spec.postRenderers[0].kustomize.patches[0]: "), "{message}");
+    assert_eq!(bed.helm_history("web").len(), 2);
+    controller.stop().await;
+}
+
 /// A change of an object that values come from is seen at once, long before the interval is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {

@@ -20,8 +20,8 @@ pub enum Error {
     NotYet { name: String, expression: String },
     #[error("a release cannot depend on itself: remove {0} from spec.dependsOn")]
     Itself(String),
-    #[error("spec.dependsOn, {name}: readyExpr: {source}")]
-    Expression { name: String, source: Invalid },
+    #[error("spec.dependsOn, {name}: readyExpr: {why}")]
+    Expression { name: String, why: Invalid },
     #[error("cannot read dependency {name}: {}", explain(source))]
     Read { name: String, source: kube::Error },
 }
@@ -31,7 +31,7 @@ impl Error {
     pub fn for_good(&self) -> bool {
         match self {
             Self::Itself(_) => true,
-            Self::Expression { source, .. } => source.for_good(),
+            Self::Expression { why, .. } => why.for_good(),
             _ => false,
         }
     }
@@ -70,7 +70,7 @@ fn is_ready(
     name: String,
 ) -> Result<(), Error> {
     if let Some(text) = expression.filter(|text| !text.is_empty()) {
-        let failed = |source| Error::Expression { name: name.clone(), source };
+        let failed = |why| Error::Expression { name: name.clone(), why };
         let compiled = Expression::compile(text).map_err(failed)?;
         let value = |object: &HelmRelease| serde_json::to_value(object).unwrap_or(Value::Null);
         let (own, dep) = (value(release), value(dependency));

@@ -13,15 +13,19 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
+use super::inventory::Inventory;
 use super::memory::{Memory, Rest};
 use super::metrics::Reconciliations;
 use super::redactor::Redactor;
 use super::session::Session;
-use super::{dependencies, preempt, report::Report, source, status, unsupported, values};
+use super::{
+    dependencies, post_render, preempt, report::Report, selector, source, status, unsupported,
+    values,
+};
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
 use crate::api::{FINALIZER, annotation};
@@ -41,6 +45,7 @@ type Lock = tokio::sync::Mutex<()>;
 pub struct Context {
     pub(super) client: Client,
     pub(super) cluster: Cluster,
+    pub(super) inventory: Inventory,
     pub(super) identity: String,
     pub(super) sources: source::Sources,
     pub(super) newest: preempt::Newest,
@@ -61,6 +66,8 @@ pub struct Watched {
     pub newest: preempt::Newest,
     pub releases: Store<HelmRelease>,
     pub memory: Memory,
+    /// Has every HelmRelease look whether there is something new.
+    pub wake: mpsc::Sender<()>,
 }
 
 impl Context {
@@ -72,13 +79,16 @@ impl Context {
         shutdown: CancellationToken,
     ) -> Self {
         let (releases, memory) = (watched.releases, watched.memory);
+        let cluster = Cluster::new(client.clone());
+        let stop = shutdown.child_token();
         Self {
+            inventory: Inventory::new(cluster.clone(), memory.clone(), watched.wake, stop),
             reconciliations: Reconciliations::new(
                 &settings.metrics,
                 releases.clone(),
                 memory.clone(),
             ),
-            cluster: Cluster::new(client.clone()),
+            cluster,
             sources: source::Sources::new(client.clone(), cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
@@ -262,6 +272,10 @@ async fn reconcile(
     }
     if let Some(unsupported) = unsupported::first(release) {
         return refuse(&mut report, reason::UNSUPPORTED, &unsupported.to_string()).await;
+    }
+    if let Err(invalid) = selector::check(release).and_then(|()| post_render::check(&release.spec))
+    {
+        return refuse(&mut report, reason::UNSUPPORTED, &invalid).await;
     }
     if release.spec.chart.is_none() {
         return refuse(&mut report, reason::UNSUPPORTED, "spec.chart is not set: name a chart")

@@ -15,6 +15,8 @@ pub struct Wanted<'a> {
     /// Of the chart's OCI manifest; None if another digest under the same version is no difference.
     pub chart_digest: Option<&'a str>,
     pub config: &'a Map<String, Value>,
+    /// Digest of what the spec changes of the rendered objects.
+    pub post_rendering: Option<&'a str>,
 }
 
 /// What Helm's storage holds.
@@ -140,7 +142,11 @@ fn difference(latest: &Stored, wanted: &Wanted<'_>) -> Option<String> {
     if digests.is_some_and(|(made_of, wanted)| made_of != wanted) {
         return Some("its chart has the same version and another digest".to_owned());
     }
-    (record.config != *wanted.config).then(|| "its values are others".to_owned())
+    if record.config != *wanted.config {
+        return Some("its values are others".to_owned());
+    }
+    let same = latest.post_rendering.as_deref() == wanted.post_rendering;
+    (!same).then(|| "its post-renderers or common metadata are others".to_owned())
 }
 
 #[cfg(test)]
@@ -170,6 +176,7 @@ mod tests {
             chart_version: wanted.0,
             chart_digest: Some(wanted.1),
             config: &config,
+            post_rendering: None,
         };
         of(&observed, &wanted)
     }
@@ -256,9 +263,19 @@ mod tests {
                 chart_version: "1.2.3",
                 chart_digest: digest,
                 config: &latest.record.config,
+                post_rendering: None,
             };
             assert_eq!(of(&observed, &wanted) == State::InSync, in_sync, "{digest:?}");
         }
+    }
+
+    #[test]
+    fn other_post_rendering_is_a_difference() {
+        let mut latest = stored(Status::Deployed, true);
+        latest.post_rendering = Some("sha256:p".into());
+        let found = state(Some(&latest), true, ("1.2.3", DIGEST, json!({"a": 1})));
+        let why = "its post-renderers or common metadata are others".to_owned();
+        assert_eq!(found, State::OutOfSync { why });
     }
 
     #[test]
@@ -276,6 +293,7 @@ mod tests {
             chart_version: "1.2.3",
             chart_digest: Some(DIGEST),
             config: &config,
+            post_rendering: None,
         };
         let why = "its values are others".to_owned();
         assert_eq!(of(&observed, &wanted), State::Unmanaged { why });

@@ -1,7 +1,7 @@
 //! Which fields of a spec this version refuses: a field is either honoured or refused, never ignored.
 
 use crate::api::helm_release::{
-    ChartNameChangeStrategy, DriftDetectionMode, HelmRelease, ServerSideApply, WaitStrategyName,
+    ChartNameChangeStrategy, HelmRelease, ServerSideApply, WaitStrategyName,
 };
 use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
 use crate::api::reference::SourceKind;
@@ -26,7 +26,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
     let (install, upgrade) =
         (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
     let rollback = spec.rollback.clone().unwrap_or_default();
-    let drift = spec.drift_detection.as_ref();
     let checks = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
@@ -53,16 +52,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         (elsewhere(&spec.storage_namespace), "storageNamespace", REMOVE),
         (spec.service_account_name.is_some(), "serviceAccountName", REMOVE),
         (spec.persistent_client == Some(false), "persistentClient", REMOVE),
-        (
-            drift.is_some_and(|d| d.mode.is_some_and(|m| m != DriftDetectionMode::Disabled)),
-            "driftDetection.mode",
-            "set it to disabled",
-        ),
-        (drift.is_some_and(|d| !d.ignore.is_empty()), "driftDetection.ignore", REMOVE),
         (spec.test.as_ref().is_some_and(|t| set(t.enable)), "test.enable", "set it to false"),
-        (spec.common_metadata.is_some(), "commonMetadata", "set labels through the chart's values"),
-        (!spec.post_renderers.is_empty(), "postRenderers", "change the chart or its values"),
-        (spec.post_render_strategy.is_some(), "postRenderStrategy", REMOVE),
         (
             spec.wait_strategy.as_ref().is_some_and(|w| w.name != WaitStrategyName::Poller),
             "waitStrategy.name",
@@ -175,12 +165,7 @@ mod tests {
             ("storageNamespace", json!({"storageNamespace": "other"})),
             ("serviceAccountName", json!({"serviceAccountName": "s"})),
             ("persistentClient", json!({"persistentClient": false})),
-            ("driftDetection.mode", json!({"driftDetection": {"mode": "warn"}})),
-            ("driftDetection.ignore", json!({"driftDetection": {"ignore": [{"paths": ["/a"]}]}})),
             ("test.enable", json!({"test": {"enable": true}})),
-            ("commonMetadata", json!({"commonMetadata": {"labels": {"a": "b"}}})),
-            ("postRenderers", json!({"postRenderers": [{}]})),
-            ("postRenderStrategy", json!({"postRenderStrategy": "nohooks"})),
             ("waitStrategy.name", json!({"waitStrategy": {"name": "legacy"}})),
             (
                 "healthCheckExprs",
@@ -222,7 +207,7 @@ mod tests {
             "releaseName": "x", "targetNamespace": "n", "storageNamespace": "n", "timeout": "1m",
             "maxHistory": 3, "suspend": false, "persistentClient": true, "values": {"a": 1},
             "valuesFrom": [{"kind": "Secret", "name": "s"}],
-            "install": action, "upgrade": action, "driftDetection": {"mode": "disabled"},
+            "install": action, "upgrade": action, "driftDetection": {"mode": "warn"},
             "rollback": {"timeout": "1m", "disableWait": true, "disableHooks": true},
             "uninstall": {"keepHistory": true, "deletionPropagation": "foreground"},
             "waitStrategy": {"name": "poller"}, "test": {"enable": false},
