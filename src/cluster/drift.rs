@@ -81,8 +81,12 @@ async fn look(
     }
     let wanted = object.owned_by(owner);
     let key = object.key.clone();
-    let Some(live) = cluster.get(&key).await? else {
-        return Ok(Some(Drift { key, fields: None, wanted }));
+    let live = match cluster.get(&key).await {
+        Ok(Some(live)) => live,
+        Ok(None) => return Ok(Some(Drift { key, fields: None, wanted })),
+        // Such as a cluster-wide object of a release that an administrator has installed.
+        Err(Error::Api { source, .. }) if error::is_code(&source, 403) => return Ok(None),
+        Err(error) => return Err(error),
     };
     if depth == Depth::Existence {
         return Ok(None);

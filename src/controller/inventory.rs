@@ -21,8 +21,8 @@ use crate::cluster::{Cluster, FIELD_MANAGER, Object, error};
 /// What all of Helm's objects are labelled with.
 const MANAGED: &str = "app.kubernetes.io/managed-by=Helm";
 
-/// A kind, and the namespace if it has one.
-type Watched = (ApiResource, Option<String>);
+/// A kind and a namespace.
+type Watched = (ApiResource, String);
 
 /// The kinds and namespaces that are watched. Clones share them.
 #[derive(Clone)]
@@ -53,7 +53,9 @@ impl Inventory {
             let Ok(kind) = self.cluster.discovery().kind(&key.api_version, &key.kind).await else {
                 continue;
             };
-            let (resource, namespace) = (kind.resource, key.namespace.clone());
+            // What is not in a namespace is the administrator's: it is not watched.
+            let Some(namespace) = key.namespace.clone() else { continue };
+            let resource = kind.resource;
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             if watched.insert((resource.clone(), namespace.clone())) {
                 tokio::spawn(self.clone().watch(resource, namespace));
@@ -61,12 +63,10 @@ impl Inventory {
         }
     }
 
-    async fn watch(self, resource: ApiResource, namespace: Option<String>) {
+    async fn watch(self, resource: ApiResource, namespace: String) {
         let client = self.cluster.client().clone();
-        let api: Api<PartialObjectMeta<DynamicObject>> = match &namespace {
-            Some(namespace) => Api::namespaced_with(client, namespace, &resource),
-            None => Api::all_with(client, &resource),
-        };
+        let api: Api<PartialObjectMeta<DynamicObject>> =
+            Api::namespaced_with(client, &namespace, &resource);
         let config = watcher::Config::default().labels(MANAGED);
         let events = watcher(api, config).default_backoff();
         let mut events = std::pin::pin!(events.take_until(self.stop.cancelled()));
@@ -87,10 +87,6 @@ impl Inventory {
                 // If there is a wake under way already, it comes after this change.
                 let _ = self.wake.try_send(());
             }
-        }
-        let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.stop.is_cancelled() {
-            watched.remove(&(resource, namespace));
         }
     }
 }

@@ -63,7 +63,8 @@ impl Session<'_> {
             Err(error) => {
                 let message = format!("release {name} could not be put right: {error}");
                 self.report.event(false, reason::DRIFT_CORRECTION_FAILED, &message).await;
-                Err(error.into())
+                // Without the right to write there is nothing to try again.
+                if refused(&error) { Ok(()) } else { Err(error.into()) }
             }
         }
     }
@@ -91,6 +92,10 @@ impl Session<'_> {
 fn pointers(rules: &[Rule], object: &Object) -> Vec<String> {
     let meant = |matcher: &Option<Matcher>| matcher.as_ref().is_none_or(|m| m.matches(object));
     rules.iter().filter(|(matcher, _)| meant(matcher)).flat_map(|(_, p)| p.clone()).collect()
+}
+
+fn refused(error: &cluster::Error) -> bool {
+    matches!(error, cluster::Error::Api { source, .. } if cluster::error::is_code(source, 403))
 }
 
 fn told(found: &[Drift]) -> String {
