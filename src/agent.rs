@@ -19,27 +19,7 @@ pub mod run;
 mod telemetry;
 pub mod world;
 
-use std::error::Error;
-
-use crate::cluster::error::explain;
-
 /// The field manager of everything that the agent writes.
 pub const FIELD_MANAGER: &str = "qdrant-cloud-agent";
 
-/// An error and its causes on one line, for logs and statuses.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<kube::Error>() {
-            return format!("{text}: {}", explain(error));
-        }
-        let more = error.to_string();
-        // Some libraries repeat their cause in their own text.
-        if !text.ends_with(&more) {
-            text = format!("{text}: {more}");
-        }
-        cause = error.source();
-    }
-    text
-}
+pub use crate::cluster::error::chain;

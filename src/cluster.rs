@@ -3,10 +3,11 @@
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
 //! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`prune`] — removal of what a chart no longer has
-//! * [`crd`] — the crds/ folder
+//! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
+//! * [`expression`] — pure: CEL about objects
 //! * [`failure`] — what the pods of a failed release had to say
-//! * [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
+//! * [`process`] — a program in a pod; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
 
@@ -16,12 +17,15 @@ use kube::api::{Api, DynamicObject};
 pub mod apply;
 pub mod crd;
 pub mod discovery;
+pub mod drift;
 pub mod error;
 pub mod events;
+pub mod expression;
 pub mod failure;
 pub mod lease;
 pub mod managed;
 pub mod object;
+pub mod process;
 pub mod prune;
 pub mod ready;
 pub mod traffic;

@@ -4,9 +4,10 @@
 //! * [`unsupported`] — pure: which fields are refused; [`values`], [`source`] — what is wanted;
 //!   [`helm_chart`] shows it as an object; [`observe`] — what is there
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
-//! * [`claim`] — pure: whose release it is; [`memory`] — why an object may be left alone until later
+//! * [`claim`] — pure: whose release it is; [`dependencies`] — what has to be ready first; [`memory`] — why an object may be left alone until later
+//! * [`inventory`] — changes of what releases are made of; [`selector`] — pure: which objects a spec means
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
-//! * [`render`] — chart and values to manifests; [`preempt`] — a newer spec ends a wait;
+//! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`preempt`] — a newer spec ends a wait;
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
 
 use std::path::PathBuf;
@@ -20,6 +21,8 @@ use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{ObjectRef, Store};
 use kube::runtime::{Controller, watcher};
 use kube::{Client, Resource, ResourceExt as _};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
 use crate::api::helm_release::HelmRelease;
@@ -29,15 +32,19 @@ use crate::telemetry::metrics::Metrics;
 pub mod act;
 pub mod claim;
 pub mod decide;
+pub mod dependencies;
 pub mod helm_chart;
+pub mod inventory;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod post_render;
 pub mod preempt;
 pub mod reconcile;
 pub mod redactor;
 pub mod render;
 pub mod report;
+pub mod selector;
 pub mod session;
 pub mod source;
 pub mod state;
@@ -78,12 +85,20 @@ pub async fn run(
     let cache = pinnace_registry::Cache::new(&settings.cache_dir, CACHE_BYTES)
         .map_err(|source| Error::Cache { path: settings.cache_dir.clone(), source })?;
     let namespace = settings.namespace.clone();
-    let newest = preempt::Newest::watch(client.clone(), &namespace, shutdown.child_token());
     let releases: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let repositories: Api<HelmRepository> = Api::namespaced(client.clone(), &namespace);
     let controller = Controller::new(releases, watcher::Config::default())
         .with_config(Config::default().debounce(Duration::from_millis(50)));
     let memory = memory::Memory::default();
+    let (wake, woken) = mpsc::channel(1);
+    let (ended, awake) = (memory.clone(), wake.clone());
+    let gone = move |uid: &str| {
+        ended.saw_end(uid);
+        // If there is a wake under way already, it comes after this end.
+        let _ = awake.try_send(());
+    };
+    let stop = shutdown.child_token();
+    let newest = preempt::Newest::watch(client.clone(), &namespace, stop, gone);
     let seen = memory.clone();
     let using = using(controller.store(), move |repository: &HelmRepository, release| {
         let chart = release.spec.chart.as_ref();
@@ -106,18 +121,19 @@ pub async fn run(
         }
         using(&record)
     };
-    // Whoever waits for a release's name is woken when it becomes free.
+    // Whoever waits for a release's name is woken when it becomes free, and for a release when it changes.
     let seen = memory.clone();
     let using = self::using(controller.store(), |other: &HelmRelease, release| {
-        other.uid() != release.uid() && claim::same_release(other, release)
+        other.uid() != release.uid()
+            && (claim::same_release(other, release) || depends_on(release, other))
     });
     let of_release = move |other: HelmRelease| {
         seen.saw_release(&other);
         using(&other)
     };
     let others: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
-    let watched =
-        reconcile::Watched { newest, releases: controller.store(), memory: memory.clone() };
+    let (releases, known) = (controller.store(), memory.clone());
+    let watched = reconcile::Watched { newest, releases, memory: known, wake };
     let configs: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), &namespace);
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
     let of_config = of_values(controller.store(), memory.clone());
@@ -130,6 +146,7 @@ pub async fn run(
         .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
         .watches(configs, watcher::Config::default(), of_config)
         .watches(secrets, watcher::Config::default().labels("owner!=helm"), of_secret)
+        .reconcile_all_on(ReceiverStream::new(woken))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::run, |_, _, _| Action::requeue(Duration::from_secs(5)), context)
         .for_each(|result| async move {
@@ -139,6 +156,15 @@ pub async fn run(
         })
         .await;
     Ok(())
+}
+
+/// Whether `release` waits for `other`, of the same namespace.
+fn depends_on(release: &HelmRelease, other: &HelmRelease) -> bool {
+    let mut references = release.spec.depends_on.iter();
+    references.any(|reference| {
+        reference.name == other.name_any()
+            && dependencies::namespace(release, reference) == other.own_namespace()
+    })
 }
 
 /// The HelmReleases for which `uses` is true of an object.

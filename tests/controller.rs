@@ -358,6 +358,213 @@ async fn the_controllers_numbers_can_be_scraped() {
     serving.await.expect("no panic").expect("no error");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn values_files_of_the_chart_take_the_place_of_its_values() {
+    let bed = Bed::new("files").await;
+    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
+    bed.publish(&web.file("prod.yaml", "text: production\n"));
+    let controller = bed.start_controller();
+    let files = |files: serde_json::Value, ignore: bool| {
+        json!({"chart": {"spec": {
+            "chart": "web", "version": "1.0.0", "valuesFiles": files,
+            "ignoreMissingValuesFiles": ignore,
+            "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+        }}})
+    };
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.ready("web").await;
+    bed.release_with("web", "web", "1.0.0", json!({}), files(json!(["none.yaml"]), false)).await;
+    let status = bed.reason("web", "Ready", "ArtifactFailed").await;
+    assert!(bed::condition(&status, "Ready").2.contains("\"none.yaml\""), "{status:#?}");
+    let both = json!(["values.yaml", "prod.yaml", "none.yaml"]);
+    bed.release_with("web", "web", "1.0.0", json!({}), files(both, true)).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "production");
+    let version = bed.field("configmap/web-config", "{.data.version}");
+    assert!(version.starts_with("1.0.0+"), "{version}");
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_helm_chart_object_tells_which_chart_is_used() {
+    let bed = Bed::new("chart").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let more = json!({"chart": {
+        "metadata": {"labels": {"mine": "label"}, "annotations": {"mine": "annotation"}},
+        "spec": {
+            "chart": "web", "version": "1.x", "interval": "20m",
+            "sourceRef": {"kind": "HelmRepository", "name": "charts"},
+        },
+    }});
+    bed.release_with("web", "web", "1.x", json!({}), more).await;
+    let status = bed.ready("web").await;
+    let object = format!("helmchart/{}-web", bed.namespace());
+    assert_eq!(status.helm_chart, Some(format!("{0}/{0}-web", bed.namespace())));
+    for (path, expected) in [
+        ("{.metadata.labels.mine}", "label"),
+        ("{.metadata.annotations.mine}", "annotation"),
+        ("{.spec.version}", "1.x"),
+        ("{.spec.interval}", "20m"),
+        ("{.status.artifact.revision}", "1.0.0"),
+        ("{.status.conditions[0].reason}", "ChartPullSucceeded"),
+    ] {
+        assert_eq!(bed.field(&object, path), expected, "{path}");
+    }
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_repository_gives_no_charts() {
+    let bed = Bed::new("suspended").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let suspend = |on: bool| {
+        let patch = format!("{{\"spec\": {{\"suspend\": {on}}}}}");
+        bed.kubectl(&["patch", "helmrepository/charts", "--type=merge", "-p", &patch]);
+    };
+    suspend(true);
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.reason("web", "Ready", "SourceNotReady").await;
+    suspend(false);
+    bed.ready("web").await;
+    controller.stop().await;
+}
+
+/// The dependency's change wakes its dependents: no interval is waited for.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_waits_for_those_it_depends_on() {
+    let bed = Bed::new("depends").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let after = |more: serde_json::Value| {
+        let mut reference = json!({"name": "base", "namespace": bed.namespace()});
+        json_patch::merge(&mut reference, &more);
+        json!({"dependsOn": [reference], "interval": "1h"})
+    };
+    bed.release_with("late", "web", "1.0.0", json!({}), after(json!({}))).await;
+    let expression = json!({"readyExpr": "dep.metadata.labels['stage'] == self.spec.values.text"});
+    bed.release_with("later", "web", "1.0.0", json!({"text": "two"}), after(expression)).await;
+    let status = bed.reason("late", "Ready", "DependencyNotReady").await;
+    let message = bed::condition(&status, "Ready").2;
+    assert_eq!(message, format!("dependency {}/base is not there", bed.namespace()));
+    bed.release("base", "web", "1.0.0", json!({})).await;
+    bed.ready("late").await;
+    bed.reason("later", "Ready", "DependencyNotReady").await;
+    bed.kubectl(&["label", "helmrelease/base", "stage=two"]);
+    bed.ready("later").await;
+    let broken = after(json!({"readyExpr": "dep.("}));
+    bed.release_with("late", "web", "1.0.0", json!({}), broken).await;
+    let status = bed.reason("late", "Stalled", "InvalidCELExpression").await;
+    assert_eq!(bed::condition(&status, "Ready").1, "InvalidCELExpression");
+    controller.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failed_install_is_left_and_tried_again_in_place() {
+    let bed = Bed::new("retry").await;
+    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
+    let controller = bed.start_controller();
+    let strategy = json!({"name": "RetryOnFailure", "retryInterval": "1s"});
+    let more = json!({"install": {"strategy": strategy, "timeout": "2s"}, "upgrade": {"strategy": strategy, "timeout": "60s"}});
+    let image = json!({"image": "registry.test/nothing:1"});
+    bed.release_with("app", "app", "1.0.0", image, more).await;
+    let status = bed.reason("app", "Released", "InstallFailed").await;
+    assert_eq!(bed::condition(&status, "Remediated").0, "");
+    // The second attempt is an upgrade of what the first has left; only it has the time to see the image come.
+    bed.until("app", |release| {
+        let status = release.status.clone().unwrap_or_default();
+        json!(status.last_attempted_release_action) == "upgrade"
+    })
+    .await;
+    let history = bed.helm_history("app");
+    assert_eq!((history[0].0, history[0].1.as_str()), (1, "failed"));
+    assert_eq!(history[1].0, 2);
+    controller.stop().await;
+}
+
+/// Long before the interval is over: what others do to an object wakes its release.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_others_change_is_put_right_as_the_spec_says() {
+    let bed = Bed::new("drift").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    let controller = bed.start_controller();
+    let mode = |drift: serde_json::Value| json!({"driftDetection": drift, "interval": "1h"});
+    let text = || bed.field_if_any("configmap/web-config", "{.data.text}");
+    let edit = |patch: &str| {
+        bed.kubectl(&["patch", "configmap/web-config", "--type=merge", "-p", patch]);
+    };
+    bed.release_with("web", "web", "1.0.0", json!({}), json!({"interval": "1h"})).await;
+    bed.ready("web").await;
+
+    // Without a word in the spec, what is gone comes back.
+    bed.kubectl(&["delete", "configmap/web-config"]);
+    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+
+    let warn = mode(json!({"mode": "warn"}));
+    bed.release_with("web", "web", "1.0.0", json!({}), warn).await;
+    bed.ready("web").await;
+    edit(r#"{"data": {"text": "edited", "more": "theirs"}}"#);
+    let status = bed.reason("web", "Drifted", "DriftDetected").await;
+    let message = bed::condition(&status, "Drifted").2;
+    assert!(
+        message.ends_with(&format!("ConfigMap {}/web-config: /data/text", bed.namespace())),
+        "{message}"
+    );
+    assert_eq!(bed::condition(&status, "Ready").0, "True");
+    assert_eq!(text(), "edited");
+
+    let ignore = json!([{"paths": ["/data/version"], "target": {"kind": "ConfigMap"}}]);
+    let enabled = mode(json!({"mode": "enabled", "ignore": ignore}));
+    bed.release_with("web", "web", "1.0.0", json!({}), enabled).await;
+    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    edit(r#"{"data": {"text": "again", "version": "theirs"}}"#);
+    let map = bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    assert_eq!(
+        (&map["data"]["version"], &map["data"]["more"]),
+        (&json!("theirs"), &json!("theirs"))
+    );
+    assert_eq!(bed.helm_history("web").len(), 1);
+    controller.stop().await;
+}
+
+/// What the spec changes of the rendered objects is applied and recorded; a change of it is an upgrade.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_spec_changes_of_the_rendered_objects_is_applied() {
+    let bed = Bed::new("patched").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    let controller = bed.start_controller();
+    let more = |value: &str| {
+        let operations = format!("- {{op: replace, path: /data/text, value: {value}}}");
+        let merge =
+            "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: web-config}\ndata: {merged: x}\n";
+        json!({
+            "commonMetadata": {"labels": {"team": "ours"}},
+            "postRenderers": [{"kustomize": {"patches": [
+                {"patch": operations, "target": {"kind": "ConfigMap"}}, {"patch": merge},
+            ]}}],
+        })
+    };
+    let data = |name: &str| bed.field("configmap/web-config", &format!("{{.data.{name}}}"));
+    bed.release_with("web", "web", "1.0.0", json!({}), more("one")).await;
+    bed.ready("web").await;
+    assert_eq!((data("text"), data("merged")), ("one".to_owned(), "x".to_owned()));
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.labels.team}"), "ours");
+    assert!(bed.helm(&["get", "manifest", "web"]).contains("merged: x"));
+    bed.release_with("web", "web", "1.0.0", json!({}), more("two")).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    let status = bed.ready("web").await;
+    assert_eq!(data("text"), "two");
+    assert!(status.observed_post_renderers_digest.is_some());
+    let broken = json!({"postRenderers": [{"kustomize": {"patches": [{"patch": "text"}]}}]});
+    bed.release_with("web", "web", "1.0.0", json!({}), broken).await;
+    let status = bed.reason("web", "Stalled", "Unsupported").await;
+    let message = bed::condition(&status, "Stalled").2;
+    assert!(message.starts_with("spec.postRenderers[0].kustomize.patches[0]: "), "{message}");
+    assert_eq!(bed.helm_history("web").len(), 2);
+    controller.stop().await;
+}
+
 /// A change of an object that values come from is seen at once, long before the interval is over.
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {

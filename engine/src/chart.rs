@@ -13,10 +13,12 @@ mod ignore;
 mod load;
 mod metadata;
 mod record;
+mod variant;
 
 pub use archive::{MAX_ENTRIES, MAX_SIZE};
 pub use ignore::{IgnoreError, Rules};
 pub use metadata::{Dependency, InvalidMetadata, Maintainer, Metadata};
+pub use variant::ValuesFileError;
 
 /// One file of a chart, by its path below the chart's folder, with `/` between the parts.
 #[derive(Clone, Debug, PartialEq)]

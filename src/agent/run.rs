@@ -1,15 +1,13 @@
 //! The agent as a process: starts the parts in order, and ends them in order.
 
-use std::{io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::Client;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{
     FIELD_MANAGER,
@@ -30,29 +28,21 @@ use super::{
 use crate::{
     cluster::{
         events::Events,
-        lease::{self, Lease},
-        traffic,
+        process::{self, Leader, Pod, Process},
     },
     controller,
     model::desired::Desired,
     proto::pinnace::agent::v1::Applied,
-    telemetry::{
-        admin::{self, Admin, Check, Health},
-        logs,
-        metrics::Metrics,
-        shutdown,
-    },
+    telemetry::{logs, metrics::Metrics},
 };
 
 /// The Lease of the one agent that acts.
 const LEASE: &str = "qdrant-cloud-agent";
-/// How often the Kubernetes API is asked whether it answers.
-const PROBE: Duration = Duration::from_secs(10);
 /// What could not be read at the start is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
 /// Charts that are pulled and rendered at the same time.
 const CONCURRENCY: usize = 4;
-/// The parts have this long to end, and the Lease as long to be released.
+/// The parts have this long to end.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// What the process is told by its command line and environment.
@@ -62,10 +52,7 @@ pub struct Settings {
     pub access_key: PathBuf,
     pub cache_dir: PathBuf,
     pub admin_address: SocketAddr,
-    pub namespace: String,
-    /// The pod's name.
-    pub identity: String,
-    pub version: String,
+    pub pod: Pod,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -77,11 +64,7 @@ pub enum Error {
     #[error(transparent)]
     Logs(#[from] logs::Error),
     #[error(transparent)]
-    Admin(#[from] admin::Error),
-    #[error("cannot listen for signals")]
-    Signals(#[source] io::Error),
-    #[error("cannot find the Kubernetes API: run the agent in a pod, or set KUBECONFIG")]
-    Kubernetes(#[source] kube::Error),
+    Process(#[from] process::Error),
     #[error("another agent took the Lease {LEASE}; this one ends, so that only one acts")]
     LeaseLost,
     #[error("the Helm controller ended")]
@@ -99,43 +82,10 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     }
     let ca = config.ca_certificates.as_deref();
     let connector = Connector::new(config.console.clone(), ca, &config.proxy)?;
-    let shutdown = shutdown::signal().map_err(Error::Signals)?;
-    let health = Health::new();
-    let metrics = Metrics::new("agent", &settings.version);
-    let admin = Admin::bind(settings.admin_address)?;
-    let mut serving = JoinSet::new();
-    let client = traffic::default_client(&metrics).await.map_err(Error::Kubernetes)?;
-    serving.spawn(probe(client.clone(), health.register("kubernetes")));
-    let admin_metrics = metrics.clone();
-    let admin_end = shutdown.clone();
-    serving.spawn(async move {
-        if let Err(error) = admin.serve(health, admin_metrics, admin_end).await {
-            tracing::error!("{}", chain(&error));
-        }
-    });
-
-    let lease = lease::Settings::new(&settings.namespace, LEASE, &settings.identity);
-    let Some(lease) = Lease::acquire(client.clone(), lease, &shutdown).await else {
-        return Ok(());
-    };
-    let result = lead(settings, config, connector, client, &metrics, &shutdown, lease.lost()).await;
-    if timeout(GRACE, lease.release()).await.is_err() {
-        tracing::warn!("the Lease {LEASE} was not released in time; it ends by itself");
-    }
-    result
-}
-
-/// Ready as soon as the Kubernetes API answers: leading is not asked for, or a rolling update would
-/// wait for the agent that it replaces.
-async fn probe(client: Client, check: Check) {
-    loop {
-        match timeout(PROBE, client.apiserver_version()).await {
-            Ok(Ok(_)) => check.ready(),
-            Ok(Err(error)) => check.not_ready(chain(&error)),
-            Err(_) => check.not_ready("the Kubernetes API does not answer"),
-        }
-        sleep(PROBE).await;
-    }
+    let process =
+        Process { component: "agent", lease: LEASE, admin_address: settings.admin_address };
+    let pod = settings.pod.clone();
+    process.lead(&pod, |leader| lead(settings, config, connector, leader)).await
 }
 
 /// Everything that only one agent may do.
@@ -143,17 +93,16 @@ async fn lead(
     settings: Settings,
     config: Config,
     connector: Connector,
-    client: Client,
-    metrics: &Metrics,
-    shutdown: &CancellationToken,
-    lost: CancellationToken,
+    leader: Leader,
 ) -> Result<(), Error> {
+    let Leader { client, metrics, shutdown, lost } = leader;
+    let Pod { namespace, identity: pod, version, .. } = settings.pod;
     let stop = shutdown.child_token();
-    let store = Store::new(client.clone(), &settings.namespace);
+    let store = Store::new(client.clone(), &namespace);
     let identity = Identity {
         environment: config.environment.clone(),
         boot_id: uuid::Uuid::new_v4().to_string(),
-        agent_version: settings.version.clone(),
+        agent_version: version,
         console_key: config.console_key,
     };
     let kept = tokio::select! {
@@ -171,18 +120,18 @@ async fn lead(
 
     // Dropping this set ends every part at its next wait.
     let mut parts = JoinSet::new();
-    let world = World::watch(&client, &settings.namespace, &config.environment, &mut parts);
+    let world = World::watch(&client, &namespace, &config.environment, &mut parts);
     let enforcer = Enforcer {
         client: client.clone(),
-        namespace: settings.namespace.clone(),
+        namespace: namespace.clone(),
         world: world.clone(),
-        events: Events::new(client.clone(), FIELD_MANAGER, &settings.identity),
+        events: Events::new(client.clone(), FIELD_MANAGER, &pod),
         desired: desired.clone(),
         failures: failures_sender,
     };
     let reporter = Reporter {
         client: client.clone(),
-        namespace: settings.namespace.clone(),
+        namespace: namespace.clone(),
         environment: config.environment.clone(),
         world: world.clone(),
         desired,
@@ -193,7 +142,7 @@ async fn lead(
     let ports =
         Ports { offers: offers_sender, observed, telemetry: ring.clone(), status: status_sender };
     let link = Link { connector, identity, access_key: AccessKeyFile::new(settings.access_key) };
-    bulk::start(&client, &settings.namespace, &world, &ring, &mut parts);
+    bulk::start(&client, &namespace, &world, &ring, &mut parts);
     parts.spawn(enforcer.run());
     parts.spawn(reporter.run());
     parts.spawn(measure(metrics.clone(), link_status, desired_sender.subscribe()));
@@ -201,11 +150,11 @@ async fn lead(
     parts.spawn(link.run(applied, ports, stop.clone()));
 
     let helm = controller::Settings {
-        namespace: settings.namespace,
-        identity: settings.identity,
+        namespace,
+        identity: pod,
         cache_dir: settings.cache_dir,
         concurrency: CONCURRENCY,
-        metrics: metrics.clone(),
+        metrics,
     };
     let mut helm = tokio::spawn(controller::run(client, helm, stop.clone()));
     let result = tokio::select! {

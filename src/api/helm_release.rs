@@ -224,6 +224,26 @@ impl HelmRelease {
         self.spec.interval.get()
     }
 
+    /// How often the registry is asked for a newer chart; never if the chart is pinned to a digest.
+    pub fn chart_interval(&self) -> Duration {
+        let chart = self.spec.chart.as_ref().map(|chart| &chart.spec);
+        match chart {
+            Some(chart) if chart.digest.is_some() => Duration::MAX,
+            chart => chart
+                .and_then(|chart| chart.interval.as_ref())
+                .map_or_else(|| self.interval(), GoDuration::get),
+        }
+    }
+
+    /// Whether the same version of the chart under another digest is another chart: a pinned digest says so,
+    /// and the strategy `Revision`.
+    pub fn counts_digest(&self) -> bool {
+        let chart = self.spec.chart.as_ref().map(|chart| &chart.spec);
+        chart.is_some_and(|chart| {
+            chart.digest.is_some() || chart.reconcile_strategy == Some(ReconcileStrategy::Revision)
+        })
+    }
+
     /// Limit of an action without one of its own.
     pub fn timeout(&self) -> Duration {
         self.spec.timeout.as_ref().map_or(DEFAULT_TIMEOUT, GoDuration::get)

@@ -3,13 +3,8 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
-use pinnace::{
-    agent::{
-        chain,
-        run::{Settings, run},
-    },
-    telemetry::{last_words, logs},
-};
+use pinnace::agent::run::{Settings, run};
+use pinnace::cluster::process::{Pod, ended};
 
 /// Connects a Kubernetes cluster with the Console and runs what is pinned there.
 #[derive(Debug, Parser)]
@@ -27,42 +22,20 @@ struct Args {
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:9090")]
     admin_address: SocketAddr,
-    /// How log lines look
-    #[arg(long, value_enum, default_value = "json")]
-    log_format: logs::Format,
-    /// The namespace that the agent looks after
-    #[arg(long, env = "POD_NAMESPACE")]
-    namespace: String,
-    /// Name of this process among its replicas
-    #[arg(long, env = "POD_NAME")]
-    identity: String,
-    /// Version that is reported to the Console
-    #[arg(long, env = "APP_VERSION", default_value = env!("CARGO_PKG_VERSION"))]
-    app_version: String,
+    #[command(flatten)]
+    pod: Pod,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    logs::init(args.log_format);
-    // Another provider cannot have been installed before the first line of the program.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    args.pod.begin();
     let settings = Settings {
         config: args.config,
         access_key: args.access_key_file,
         cache_dir: args.cache_dir,
         admin_address: args.admin_address,
-        namespace: args.namespace,
-        identity: args.identity,
-        version: args.app_version,
+        pod: args.pod,
     };
-    match run(settings).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let error = chain(&error);
-            tracing::error!("{error}");
-            last_words(&error);
-            ExitCode::FAILURE
-        }
-    }
+    ended(run(settings).await)
 }

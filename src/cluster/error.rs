@@ -74,6 +74,24 @@ pub fn explain(error: &kube::Error) -> String {
     }
 }
 
+/// An error and its causes on one line, for logs and statuses.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<kube::Error>() {
+            return format!("{text}: {}", explain(error));
+        }
+        let more = error.to_string();
+        // Some libraries repeat their cause in their own text.
+        if !text.ends_with(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
 /// The answer's status, if the API server answered at all.
 pub fn status(error: &kube::Error) -> Option<&Status> {
     match error {

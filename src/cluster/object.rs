@@ -71,7 +71,8 @@ impl Object {
         Ok(objects)
     }
 
-    fn new(value: Value) -> Result<Self, String> {
+    /// The error says what is missing.
+    pub fn new(value: Value) -> Result<Self, String> {
         let text =
             |pointer: &str| value.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let key = Key {

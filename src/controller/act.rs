@@ -136,3 +136,87 @@ pub async fn watched<T>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn release(more: Value) -> HelmRelease {
+        let mut spec = json!({"interval": "1m"});
+        for (field, value) in more.as_object().into_iter().flatten() {
+            spec[field] = value.clone();
+        }
+        serde_json::from_value(json!({
+            "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+            "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
+        }))
+        .expect("a release")
+    }
+
+    #[test]
+    fn options_without_a_word_in_the_spec() {
+        let plain = release(json!({}));
+        assert_eq!(install(&plain), Options::default());
+        assert_eq!(upgrade(&plain), Options::default());
+        assert_eq!(rollback(&plain).crds, crd::Policy::Skip);
+    }
+
+    /// Each field of `install`, `upgrade` and `rollback` that is an option of Helm's action.
+    #[test]
+    fn options_are_those_of_the_spec() {
+        let install_of = |field: &str, value: Value| {
+            let (block, general) = (json!({field: value}), json!({field: value}));
+            let installed = install(&release(json!({"install": block})));
+            assert_eq!(upgrade(&release(json!({"upgrade": general}))), installed, "{field}");
+            installed
+        };
+        let plain = Options::default();
+        for (field, value, expected) in [
+            ("timeout", json!("7s"), Options { timeout: Duration::from_secs(7), ..plain.clone() }),
+            ("disableWait", json!(true), Options { wait: false, ..plain.clone() }),
+            ("disableWaitForJobs", json!(true), Options { wait_for_jobs: false, ..plain.clone() }),
+            ("disableHooks", json!(true), Options { hooks: false, ..plain.clone() }),
+            (
+                "disableTakeOwnership",
+                json!(true),
+                Options { adoption: Adoption::Refuse, ..plain.clone() },
+            ),
+            ("crds", json!("Skip"), Options { crds: crd::Policy::Skip, ..plain.clone() }),
+            (
+                "crds",
+                json!("CreateReplace"),
+                Options { crds: crd::Policy::CreateReplace, ..plain.clone() },
+            ),
+        ] {
+            assert_eq!(install_of(field, value.clone()), expected, "{field}");
+            if !matches!(field, "crds" | "disableTakeOwnership") {
+                let back = rollback(&release(json!({"rollback": {field: value}})));
+                assert_eq!(Options { crds: plain.crds, ..back }, expected, "rollback.{field}");
+            }
+        }
+        let all = release(json!({"timeout": "9s", "maxHistory": 0}));
+        let options = install(&all);
+        assert_eq!((options.timeout, options.max_history), (Duration::from_secs(9), 0));
+    }
+
+    #[test]
+    fn schemas_are_skipped_by_action() {
+        let spec = release(json!({"install": {"disableSchemaValidation": true}}));
+        assert!(skips_schema(&spec, Operation::Install));
+        assert!(!skips_schema(&spec, Operation::Upgrade));
+        let spec = release(json!({"upgrade": {"disableSchemaValidation": true}}));
+        assert!(skips_schema(&spec, Operation::Upgrade));
+    }
+
+    #[test]
+    fn an_uninstallation_is_as_the_spec_says() {
+        let options = uninstall(&release(json!({"uninstall": {
+            "timeout": "7s", "disableHooks": true, "disableWait": true, "keepHistory": true,
+            "deletionPropagation": "orphan",
+        }})));
+        assert_eq!(options.timeout, Duration::from_secs(7));
+        assert_eq!((options.hooks, options.wait, options.keep_history), (false, false, true));
+        assert!(matches!(options.propagation, PropagationPolicy::Orphan));
+    }
+}

@@ -20,6 +20,9 @@ const UNLOCKED: &str = "it was pending for longer than its action may take";
 pub struct Situation {
     pub install: Remediation,
     pub upgrade: Remediation,
+    /// The pause before a failed install is tried again, if it is not to be undone (`RetryOnFailure`).
+    pub install_retry: Option<Duration>,
+    pub upgrade_retry: Option<Duration>,
     pub install_failures: u64,
     pub upgrade_failures: u64,
     /// Steps of any kind that failed since what is wanted has changed; a failed way back is one.
@@ -30,6 +33,8 @@ pub struct Situation {
     /// Whether the release never was deployed and its records are those of this object: what a failed
     /// install left may then be removed.
     pub removable: bool,
+    /// Whether the name of an uninstalled release whose history was kept may be used again.
+    pub reuse: bool,
     /// Why the chart may not be replaced: it has another name now, and nothing says that this is meant.
     pub renamed: Option<String>,
     /// When the last attempt ended: the latest record was written, or what a failed install left was removed.
@@ -83,11 +88,20 @@ use Decision::{Install, Remove, Resume, Rollback, Stall, Unlock, Upgrade, Wait};
 pub fn decide(state: &State, situation: &Situation) -> Decision {
     match state {
         State::Absent { next } => {
+            if *next > 1 && !situation.reuse {
+                let message = "cannot reuse a name that is still in use: the release was uninstalled with its \
+                               history kept: remove spec.install.replace, or set it to true";
+                return Stall { reason: reason::STATE_ERROR, message: message.to_owned() };
+            }
             let failures = situation.install_failures;
+            let install = Install { revision: *next };
+            if let Some(pause) = situation.install_retry {
+                return situation.after(pause, failures, install);
+            }
             if situation.install.exhausted(failures) {
                 return exhausted("install", failures);
             }
-            situation.unless_too_soon(failures, Install { revision: *next })
+            situation.unless_too_soon(failures, install)
         }
         State::Uninstalling => Decision::FinishUninstall,
         State::Interrupted { wanted: true } => Resume,
@@ -122,6 +136,9 @@ impl Situation {
         if let Some(message) = &self.renamed {
             return Stall { reason: reason::UNSUPPORTED, message: message.clone() };
         }
+        if let Some(pause) = self.upgrade_retry {
+            return self.after(pause, self.upgrade_failures, Upgrade { why });
+        }
         if self.upgrade.exhausted(self.upgrade_failures) {
             return exhausted("upgrade", self.upgrade_failures);
         }
@@ -129,8 +146,13 @@ impl Situation {
     }
 
     fn unless_too_soon(&self, failures: u64, decision: Decision) -> Decision {
+        self.after(pause(failures), failures, decision)
+    }
+
+    /// Not before this pause after the last attempt, if that failed.
+    fn after(&self, pause: Duration, failures: u64, decision: Decision) -> Decision {
         let Some(last) = self.last_attempt.filter(|_| failures > 0) else { return decision };
-        let until = last + pause(failures);
+        let until = last + pause;
         if until <= self.now {
             return decision;
         }
@@ -146,14 +168,22 @@ impl Situation {
     }
 
     fn failed(&self, was_remediation: bool) -> Decision {
-        let (remediation, failures, action) = match self.last_action {
-            Some(AttemptedAction::Install) => (self.install, self.install_failures, "install"),
-            Some(AttemptedAction::Upgrade) => (self.upgrade, self.upgrade_failures, "upgrade"),
+        let (remediation, failures, action, retry) = match self.last_action {
+            Some(AttemptedAction::Install) => {
+                (self.install, self.install_failures, "install", self.install_retry)
+            }
+            Some(AttemptedAction::Upgrade) => {
+                (self.upgrade, self.upgrade_failures, "upgrade", self.upgrade_retry)
+            }
             None => return self.upgrade("the last revision failed".to_owned()),
         };
         // Without a count the cause of the failure has changed since: another attempt is due.
         if failures == 0 {
             return self.upgrade("the last revision failed".to_owned());
+        }
+        if let Some(pause) = retry.filter(|_| !was_remediation) {
+            let why = "the last attempt failed, and nothing of it is undone".to_owned();
+            return self.after(pause, failures, Upgrade { why });
         }
         if remediation.exhausted(failures) && !remediation.remediate_last_failure {
             return exhausted(action, failures);
@@ -205,12 +235,15 @@ mod tests {
         Situation {
             install: remediation(0, false, RemediationStrategy::Uninstall),
             upgrade: remediation(0, false, RemediationStrategy::Rollback),
+            install_retry: None,
+            upgrade_retry: None,
             install_failures: 0,
             upgrade_failures: 0,
             failures: 0,
             last_action: None,
             rollback_target: Some(1),
             removable: false,
+            reuse: true,
             renamed: None,
             last_attempt: Some(now() - Duration::from_secs(3600)),
             patience: Duration::from_secs(300),
@@ -366,6 +399,46 @@ mod tests {
         ] {
             assert_eq!(stalled(&decide(&state, &renamed)), Some(reason::UNSUPPORTED), "{state:?}");
         }
+    }
+
+    #[test]
+    fn a_failure_may_be_left_and_tried_again_in_place() {
+        let retry = Some(Duration::from_secs(300));
+        let failed = |ago, last_action, failures| Situation {
+            install_retry: retry,
+            upgrade_retry: retry,
+            install_failures: failures,
+            upgrade_failures: failures,
+            last_action: Some(last_action),
+            last_attempt: Some(now() - Duration::from_secs(ago)),
+            ..situation()
+        };
+        let state = State::Failed { remediation: false };
+        for action in [Attempted::Install, Attempted::Upgrade] {
+            let until = now() + Duration::from_secs(1);
+            let decision = decide(&state, &failed(299, action, 9));
+            assert_eq!(decision, Wait { until, why: "9 attempt(s) failed".into() });
+            let decision = decide(&state, &failed(300, action, 9));
+            assert!(matches!(decision, Upgrade { .. }), "{decision:?}");
+            let decision = decide(&state, &failed(0, action, 0));
+            assert!(
+                matches!(decision, Upgrade { .. }),
+                "another spec waits for nothing: {decision:?}"
+            );
+        }
+        let absent = State::Absent { next: 1 };
+        let decision = decide(&absent, &failed(300, Attempted::Install, 9));
+        assert_eq!(decision, Install { revision: 1 });
+        assert!(matches!(decide(&absent, &failed(1, Attempted::Install, 9)), Wait { .. }));
+    }
+
+    #[test]
+    fn a_kept_history_may_forbid_its_name() {
+        let kept = Situation { reuse: false, ..situation() };
+        let again = State::Absent { next: 4 };
+        assert_eq!(stalled(&decide(&again, &kept)), Some(reason::STATE_ERROR));
+        assert_eq!(decide(&State::Absent { next: 1 }, &kept), Install { revision: 1 });
+        assert_eq!(decide(&again, &situation()), Install { revision: 4 });
     }
 
     #[test]

@@ -95,9 +95,10 @@ impl Memory {
         self.cause(record_cause(release), record.metadata.resource_version.clone());
     }
 
-    /// A HelmRelease was seen: what it means for others that name the same Helm release. Of a change of its
+    /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its
     /// name, both names are woken.
     pub fn saw_release(&self, release: &HelmRelease) {
+        self.cause(dependency_cause(&release.name_any()), release.resource_version());
         let (Some(uid), now) = (release.uid(), claim::standing(release)) else { return };
         let mut inner = self.inner();
         let before = inner.standings.get(&uid).cloned();
@@ -108,11 +109,24 @@ impl Memory {
             let name = standing.split('/').next().unwrap_or_default();
             inner.causes.entry(claim_cause(name)).or_default().1 += 1;
         }
-        if claim::lets_go(release) {
-            inner.standings.remove(&uid);
-        } else {
+        if release.metadata.deletion_timestamp.is_none() || before.is_some() {
             inner.standings.insert(uid, now);
         }
+    }
+
+    /// A HelmRelease is there no longer: the name of its Helm release is free. The last that was seen of it may
+    /// well be older than that.
+    pub fn saw_end(&self, uid: &str) {
+        let mut inner = self.inner();
+        if let Some(standing) = inner.standings.remove(uid) {
+            let name = standing.split('/').next().unwrap_or_default();
+            inner.causes.entry(claim_cause(name)).or_default().1 += 1;
+        }
+    }
+
+    /// Someone has changed an object of this Helm release.
+    pub fn saw_change_of(&self, release: &str) {
+        self.inner().causes.entry(inventory_cause(release)).or_default().1 += 1;
     }
 
     /// An object that values come from was seen.
@@ -130,6 +144,10 @@ impl Memory {
         if let Ok(name) = release.release_name() {
             causes.push(record_cause(name.as_str()));
             causes.push(claim_cause(name.as_str()));
+            causes.push(inventory_cause(name.as_str()));
+        }
+        for reference in &release.spec.depends_on {
+            causes.push(dependency_cause(&reference.name));
         }
         for reference in &release.spec.values_from {
             causes.push(values_cause(super::values::kind(reference), &reference.name));
@@ -219,6 +237,14 @@ fn record_cause(release: &str) -> String {
     format!("record/{release}")
 }
 
+fn dependency_cause(name: &str) -> String {
+    format!("HelmRelease/{name}")
+}
+
+fn inventory_cause(release: &str) -> String {
+    format!("inventory/{release}")
+}
+
 fn claim_cause(release: &str) -> String {
     format!("claim/{release}")
 }
@@ -287,6 +313,21 @@ mod tests {
         assert!(resting(), "seen again, and the same");
         memory.saw_record("a", &secret("sh.helm.release.v1.a.v1", "7"));
         assert!(!resting());
+    }
+
+    #[test]
+    fn whoever_waits_for_a_name_is_woken_when_it_is_free() {
+        let memory = Memory::default();
+        let mut other = release(1, "5");
+        other.metadata.uid = Some("other".into());
+        memory.saw_release(&other);
+        let waiting = memory.fingerprint(&release(1, "1"));
+        memory.saw_release(&other);
+        assert_eq!(memory.fingerprint(&release(1, "1")), waiting, "seen again, and the same");
+        memory.saw_end("unknown");
+        assert_eq!(memory.fingerprint(&release(1, "1")), waiting);
+        memory.saw_end("other");
+        assert_ne!(memory.fingerprint(&release(1, "1")), waiting);
     }
 
     #[test]

@@ -19,8 +19,13 @@ type Known = HashMap<String, (i64, bool)>;
 pub struct Newest(watch::Receiver<Known>);
 
 impl Newest {
-    /// Watches a namespace until `stop`.
-    pub fn watch(client: Client, namespace: &str, stop: CancellationToken) -> Self {
+    /// Watches a namespace until `stop`. `gone` is told the UID of each object that is there no longer.
+    pub fn watch(
+        client: Client,
+        namespace: &str,
+        stop: CancellationToken,
+        gone: impl Fn(&str) + Send + 'static,
+    ) -> Self {
         let (sender, receiver) = watch::channel(Known::new());
         let api: Api<PartialObjectMeta<HelmRelease>> = Api::namespaced(client, namespace);
         tokio::spawn(async move {
@@ -28,7 +33,14 @@ impl Newest {
             let mut releases = std::pin::pin!(releases.take_until(stop.cancelled_owned()));
             while let Some(event) = releases.next().await {
                 let Ok(event) = event else { continue };
+                let deleted = match &event {
+                    Event::Delete(release) => release.metadata.uid.clone(),
+                    _ => None,
+                };
                 sender.send_if_modified(|known| note(known, event));
+                if let Some(uid) = deleted {
+                    gone(&uid);
+                }
             }
         });
         Self(receiver)

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use chrono::Utc;
 use futures::FutureExt as _;
@@ -12,14 +13,19 @@ use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
 use serde_json::json;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
+use super::Settings;
+use super::inventory::Inventory;
 use super::memory::{Memory, Rest};
 use super::metrics::Reconciliations;
 use super::redactor::Redactor;
 use super::session::Session;
-use super::{Settings, preempt, report::Report, source, status, unsupported, values};
+use super::{
+    dependencies, post_render, preempt, report::Report, selector, source, status, unsupported,
+    values,
+};
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
 use crate::api::{FINALIZER, annotation};
@@ -28,6 +34,8 @@ use crate::cluster::{self, Cluster, error};
 use crate::model::condition::reason;
 use crate::release;
 
+/// After this time a dependency that is not ready is looked at again (Flux's `--requeue-dependency`).
+const ASKED_AGAIN: Duration = Duration::from_secs(30);
 /// How often the finalizer is tried to be set while others write the object.
 const FINALIZER_TRIES: usize = 5;
 
@@ -37,6 +45,7 @@ type Lock = tokio::sync::Mutex<()>;
 pub struct Context {
     pub(super) client: Client,
     pub(super) cluster: Cluster,
+    pub(super) inventory: Inventory,
     pub(super) identity: String,
     pub(super) sources: source::Sources,
     pub(super) newest: preempt::Newest,
@@ -57,6 +66,8 @@ pub struct Watched {
     pub newest: preempt::Newest,
     pub releases: Store<HelmRelease>,
     pub memory: Memory,
+    /// Has every HelmRelease look whether there is something new.
+    pub wake: mpsc::Sender<()>,
 }
 
 impl Context {
@@ -68,13 +79,16 @@ impl Context {
         shutdown: CancellationToken,
     ) -> Self {
         let (releases, memory) = (watched.releases, watched.memory);
+        let cluster = Cluster::new(client.clone());
+        let stop = shutdown.child_token();
         Self {
+            inventory: Inventory::new(cluster.clone(), memory.clone(), watched.wake, stop),
             reconciliations: Reconciliations::new(
                 &settings.metrics,
                 releases.clone(),
                 memory.clone(),
             ),
-            cluster: Cluster::new(client.clone()),
+            cluster,
             sources: source::Sources::new(client.clone(), cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
@@ -248,16 +262,24 @@ async fn reconcile(
     }
     let release_name = match release.release_name() {
         Ok(name) => name,
-        Err(invalid) => return refuse(&mut report, &format!("spec.releaseName: {invalid}")).await,
+        Err(invalid) => {
+            let message = format!("spec.releaseName: {invalid}");
+            return refuse(&mut report, reason::UNSUPPORTED, &message).await;
+        }
     };
     if release.is_suspended() {
         return Ok(Rest::UNTIL_CHANGE);
     }
     if let Some(unsupported) = unsupported::first(release) {
-        return refuse(&mut report, &unsupported.to_string()).await;
+        return refuse(&mut report, reason::UNSUPPORTED, &unsupported.to_string()).await;
+    }
+    if let Err(invalid) = selector::check(release).and_then(|()| post_render::check(&release.spec))
+    {
+        return refuse(&mut report, reason::UNSUPPORTED, &invalid).await;
     }
     if release.spec.chart.is_none() {
-        return refuse(&mut report, "spec.chart is not set: name a chart").await;
+        return refuse(&mut report, reason::UNSUPPORTED, "spec.chart is not set: name a chart")
+            .await;
     }
     let lock = context.lock(release_name.as_str());
     let _alone = lock.lock().await;
@@ -285,6 +307,9 @@ async fn steps(
     if let Some(rest) = session.begin().boxed().await? {
         return Ok(rest);
     }
+    if let Some(rest) = waits(session, release, context).await? {
+        return Ok(rest);
+    }
     let values = match values {
         Ok(values) => values,
         Err(error) => {
@@ -310,6 +335,27 @@ async fn steps(
         }
     };
     session.run(&pulled, &values.merged).boxed().await
+}
+
+/// Says so if a dependency is not ready. Its changes are watched; of other namespaces it is asked again.
+async fn waits(
+    session: &mut Session<'_>,
+    release: &HelmRelease,
+    context: &Context,
+) -> Result<Option<Rest>, Error> {
+    let Err(error) = dependencies::ready(&context.client, release).await else { return Ok(None) };
+    let report = &mut session.report;
+    let message = error.to_string();
+    if error.for_good() {
+        return refuse(report, reason::INVALID_CEL_EXPRESSION, &message).await.map(Some);
+    }
+    let known = report.status.conditions.iter().any(|c| c.message == message);
+    report.draft().not_ready(reason::DEPENDENCY_NOT_READY, &message);
+    report.save().await?;
+    if !known {
+        report.event(false, reason::DEPENDENCY_NOT_READY, &message).await;
+    }
+    Ok(Some(Rest::of(ASKED_AGAIN)))
 }
 
 /// Reads the values, so that the session knows which texts are secret.
@@ -348,12 +394,12 @@ fn requests(report: &mut Report, release: &HelmRelease) -> Option<String> {
 }
 
 /// The spec cannot be honoured: nothing until it changes.
-async fn refuse(report: &mut Report, message: &str) -> Result<Rest, Error> {
+async fn refuse(report: &mut Report, reason: &str, message: &str) -> Result<Rest, Error> {
     let known = report.status.conditions.iter().any(|c| c.message == message);
-    report.draft().stalled(reason::UNSUPPORTED, message);
+    report.draft().stalled(reason, message);
     report.save().await?;
     if !known {
-        report.event(false, reason::UNSUPPORTED, message).await;
+        report.event(false, reason, message).await;
     }
     Ok(Rest::UNTIL_CHANGE)
 }
@@ -365,7 +411,7 @@ async fn not_ready(
     release: &HelmRelease,
     reason: &str,
     message: &str,
-    asked: Option<std::time::Duration>,
+    asked: Option<Duration>,
 ) -> Result<Rest, Error> {
     let report = &mut session.report;
     let pause = context.memory.pause(&release.uid().unwrap_or_default(), asked);

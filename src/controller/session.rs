@@ -1,7 +1,7 @@
 //! One reconciliation of one release: observe the storage, decide, act, report; until there is nothing to do.
 //!
 //! What a decision leads to, by name: [`deploy`] (install, upgrade), [`resume`], [`rollback`], [`uninstall`],
-//! [`note`] (revisions of others), [`idle`] (nothing). [`outcome`] notes what came of it, in the words of
+//! [`note`] (revisions of others), [`idle`] (nothing but [`drift`]). [`outcome`] notes what came of it, in the words of
 //! [`wording`].
 
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use super::claim;
 use super::decide::{self, Decision, Situation};
 use super::memory::Rest;
 use super::observe::{self, Observation};
+use super::post_render;
 use super::reconcile::{Context, Error};
 use super::report::Report;
 use super::source::Pulled;
@@ -29,6 +30,7 @@ use crate::release::record::{self, Status};
 use crate::release::storage::{Storage, Stored};
 
 mod deploy;
+mod drift;
 mod idle;
 mod note;
 mod outcome;
@@ -208,9 +210,12 @@ impl<'a> Session<'a> {
         let wanted = Wanted {
             chart_name: pulled.chart.name(),
             chart_version: pulled.chart.version(),
-            chart_digest: &pulled.digest,
+            chart_digest: self.release.counts_digest().then_some(&pulled.digest),
             config,
+            post_rendering: None,
         };
+        let post_rendering = post_render::digest(&self.release.spec);
+        let wanted = Wanted { post_rendering: post_rendering.as_deref(), ..wanted };
         let mut state = state::of(&observed, &wanted);
         if let (state::State::InSync, Some(at)) = (&state, &self.forced) {
             state = state::State::OutOfSync { why: format!("it was asked for at {at}") };
@@ -225,6 +230,8 @@ impl<'a> Session<'a> {
         let situation = Situation {
             install: self.release.spec.install_remediation(),
             upgrade: self.release.spec.upgrade_remediation(),
+            install_retry: self.release.spec.install_retry(),
+            upgrade_retry: self.release.spec.upgrade_retry(),
             install_failures: count(status.install_failures),
             upgrade_failures: count(status.upgrade_failures),
             failures: count(status.failures),
@@ -232,6 +239,7 @@ impl<'a> Session<'a> {
             rollback_target: target.map(|t| t.record.version),
             removable: !observation.once_worked()
                 && observed.latest.is_some_and(|l| l.holder.as_deref() == self.storage.holder()),
+            reuse: self.release.spec.install.as_ref().and_then(|i| i.replace) != Some(false),
             renamed: self.renamed(observation, pulled),
             last_attempt: self.last_attempt(observation),
             patience: self.release.upgrade_timeout(),

@@ -9,15 +9,22 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::Api;
 use pinnace_engine::Chart;
+use pinnace_engine::chart::ValuesFileError;
 use pinnace_engine::version::{Constraint, Version};
 use pinnace_registry::{Cache, Credentials, Limits, PulledChart, Reference};
+use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::render::told;
+use super::unsupported::{self, Unsupported};
 use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
-use crate::api::helm_repository::{HelmRepository, RepositoryType};
+use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec};
 use crate::cluster::error::{explain, retried};
 use crate::model::condition::reason;
+
+mod answers;
+
+use answers::{Answers, Question};
 
 /// Parsed charts that are kept in memory.
 const PARSED: usize = 16;
@@ -42,10 +49,10 @@ pub enum Error {
     NoRepository { namespace: String, name: String },
     #[error("cannot read {what}: {}", explain(source))]
     Read { what: String, source: kube::Error },
-    #[error("HelmRepository {name}: spec.type is not oci: only OCI registries are supported")]
-    NotOci { name: String },
-    #[error("HelmRepository {name}: spec.{field} is not supported by this version: {instead}")]
-    Unsupported { name: String, field: &'static str, instead: &'static str },
+    #[error("HelmRepository {name}: {refused}")]
+    Unsupported { name: String, refused: Unsupported },
+    #[error("chart {url}: {}", told(source))]
+    ValuesFiles { url: String, source: ValuesFileError },
     #[error("HelmRepository {name} is suspended")]
     Suspended { name: String },
     #[error("Secret {name} has no {key}: {instead}")]
@@ -72,7 +79,6 @@ impl Error {
         match self {
             Self::NoRepository { .. }
             | Self::Read { .. }
-            | Self::NotOci { .. }
             | Self::Unsupported { .. }
             | Self::Suspended { .. }
             | Self::Secret { .. }
@@ -97,12 +103,13 @@ pub struct Sources {
     parsed: Mutex<HashMap<String, Arc<Chart>>>,
     /// Bounds the memory that pulls take at one time.
     at_once: Semaphore,
+    answers: Answers,
 }
 
 impl Sources {
     pub fn new(client: Client, cache: Cache, concurrency: usize) -> Self {
         let at_once = Semaphore::new(concurrency.max(1));
-        Self { client, cache, parsed: Mutex::default(), at_once }
+        Self { client, cache, parsed: Mutex::default(), at_once, answers: Answers::default() }
     }
 
     /// The chart that `wanted` names. With a digest in the spec that is in the cache, no registry is asked.
@@ -115,17 +122,29 @@ impl Sources {
         let repository = self.repository(&namespace, &wanted.source_ref.name).await?;
         let url = format!("{}/{}", repository.spec.url.trim_end_matches('/'), wanted.chart);
         let reference = Reference::parse(&url).map_err(Error::Reference)?;
-        let pinned = wanted.digest.as_ref().map(|d| d.as_str());
-        let pulled = match self.cached(pinned).await {
+        let question = Question::of(&namespace, &repository, wanted);
+        let known = match &wanted.digest {
+            Some(digest) => Some(digest.to_string()),
+            None => self.answers.known(&question, release),
+        };
+        let pulled = match self.cached(known.as_deref()).await {
             Some(pulled) => pulled,
             None => {
                 let _permit = self.at_once.acquire().await;
                 let registry = self.registry(&namespace, &repository, &reference).await?;
-                self.pull(&registry, &reference, wanted).await?
+                let pulled = self.pull(&registry, &reference, wanted).await?;
+                self.answers.note(question, &pulled.digest);
+                pulled
             }
         };
-        let chart = self.parse(&url, &pulled).await?;
+        let mut chart = self.parse(&url, &pulled).await?;
         check(&url, &chart, wanted)?;
+        if !wanted.values_files.is_empty() {
+            chart = Arc::new(
+                with_values_files(&chart, wanted)
+                    .map_err(|source| Error::ValuesFiles { url: url.clone(), source })?,
+            );
+        }
         Ok(Pulled { digest: pulled.digest, url, size: pulled.archive.len(), chart })
     }
 
@@ -138,24 +157,11 @@ impl Sources {
         let missing = || Error::NoRepository { namespace: namespace.into(), name: name.into() };
         let repository = found.ok_or_else(missing)?;
         let spec = &repository.spec;
-        let name = name.to_owned();
-        if spec.repository_type != Some(RepositoryType::Oci) {
-            return Err(Error::NotOci { name });
-        }
         if spec.suspend == Some(true) {
-            return Err(Error::Suspended { name });
+            return Err(Error::Suspended { name: name.to_owned() });
         }
-        if spec.provider.unwrap_or_default() != Default::default() {
-            let instead = "use generic with secretRef";
-            return Err(Error::Unsupported { name, field: "provider", instead });
-        }
-        if spec.pass_credentials == Some(true) {
-            let instead = "remove the field: a registry gets its own credentials only";
-            return Err(Error::Unsupported { name, field: "passCredentials", instead });
-        }
-        if spec.access_from.is_some() {
-            let instead = "remove the field: releases use repositories of their own namespace";
-            return Err(Error::Unsupported { name, field: "accessFrom", instead });
+        if let Some(refused) = unsupported::repository(&repository) {
+            return Err(Error::Unsupported { name: name.to_owned(), refused });
         }
         Ok(repository)
     }
@@ -191,17 +197,7 @@ impl Sources {
                 vec![authority(&secret.name, &data)?]
             }
         };
-        let mut limits = Limits::default();
-        if let Some(timeout) = &spec.timeout {
-            limits.request_timeout = timeout.get();
-        }
-        let options = pinnace_registry::Options {
-            ca_certificates,
-            credentials,
-            limits,
-            plain_http: spec.insecure == Some(true),
-            ..Default::default()
-        };
+        let options = options(&repository.spec, credentials, ca_certificates);
         pinnace_registry::Client::new(options).map_err(Error::Registry)
     }
 
@@ -260,6 +256,25 @@ impl Sources {
 }
 
 type Data = HashMap<String, Vec<u8>>;
+
+/// How the registry of a repository is asked.
+fn options(
+    spec: &HelmRepositorySpec,
+    credentials: Credentials,
+    ca_certificates: Vec<String>,
+) -> pinnace_registry::Options {
+    let mut limits = Limits::default();
+    if let Some(timeout) = &spec.timeout {
+        limits.request_timeout = timeout.get();
+    }
+    pinnace_registry::Options {
+        ca_certificates,
+        credentials,
+        limits,
+        plain_http: spec.insecure == Some(true),
+        ..Default::default()
+    }
+}
 
 fn credentials(name: &str, data: &Data, host: &str) -> Result<Credentials, Error> {
     let text = |key: &str| data.get(key).map(|v| String::from_utf8_lossy(v).trim().to_owned());
@@ -325,6 +340,19 @@ fn newest(versions: &[semver::Version], range: &Constraint) -> Option<String> {
     texts.find(|text| Version::parse(text).is_ok_and(|v| range.matches(&v)))
 }
 
+/// The chart with the values files that are wanted. Its version tells them apart, as it does in Flux, whose
+/// suffix is the generation of the HelmChart; ours is the same wherever the files are.
+fn with_values_files(
+    chart: &Chart,
+    wanted: &HelmChartTemplateSpec,
+) -> Result<Chart, ValuesFileError> {
+    let ignore_missing = wanted.ignore_missing_values_files == Some(true);
+    let chart = chart.with_values_files(&wanted.values_files, ignore_missing)?;
+    let files = hex::encode(Sha256::digest(wanted.values_files.join("\n")));
+    let sign = if chart.version().contains('+') { '.' } else { '+' };
+    Ok(chart.with_version(&format!("{}{sign}{}", chart.version(), &files[..12])))
+}
+
 /// The chart must be what its name and version say: a digest proves bytes, not intentions.
 fn check(url: &str, chart: &Chart, wanted: &HelmChartTemplateSpec) -> Result<(), Error> {
     let name = wanted.chart.rsplit('/').next().unwrap_or_default();
@@ -342,6 +370,22 @@ fn check(url: &str, chart: &Chart, wanted: &HelmChartTemplateSpec) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_repository_is_asked_with_its_credentials_and_within_its_time() {
+        let spec: HelmRepositorySpec = serde_json::from_value(serde_json::json!({
+            "url": "oci://r", "type": "oci", "insecure": true, "timeout": "7s",
+        }))
+        .expect("a spec");
+        let data = |key: &str, text: &str| (key.to_owned(), text.as_bytes().to_vec());
+        let plain = Data::from([data("username", "u\n"), data("password", "p")]);
+        let asked = options(&spec, credentials("s", &plain, "r").expect("valid"), Vec::new());
+        assert!(asked.plain_http);
+        assert_eq!(asked.limits.request_timeout, Duration::from_secs(7));
+        assert!(!matches!(asked.credentials, Credentials::Anonymous));
+        let error = credentials("s", &Data::new(), "r").expect_err("no credentials");
+        assert!(error.to_string().contains("Secret s has no .dockerconfigjson"), "{error}");
+    }
 
     #[test]
     fn ranges_are_those_of_helm() {

@@ -12,9 +12,11 @@ use crate::release::storage::{Stored, Summary};
 pub struct Wanted<'a> {
     pub chart_name: &'a str,
     pub chart_version: &'a str,
-    /// Of the chart's OCI manifest.
-    pub chart_digest: &'a str,
+    /// Of the chart's OCI manifest; None if another digest under the same version is no difference.
+    pub chart_digest: Option<&'a str>,
     pub config: &'a Map<String, Value>,
+    /// Digest of what the spec changes of the rendered objects.
+    pub post_rendering: Option<&'a str>,
 }
 
 /// What Helm's storage holds.
@@ -136,10 +138,15 @@ fn difference(latest: &Stored, wanted: &Wanted<'_>) -> Option<String> {
         let (old, new) = (record.chart_version(), wanted.chart_version);
         return Some(format!("its chart has version {old}, not {new}"));
     }
-    if latest.chart_digest.as_deref().is_some_and(|digest| digest != wanted.chart_digest) {
+    let digests = latest.chart_digest.as_deref().zip(wanted.chart_digest);
+    if digests.is_some_and(|(made_of, wanted)| made_of != wanted) {
         return Some("its chart has the same version and another digest".to_owned());
     }
-    (record.config != *wanted.config).then(|| "its values are others".to_owned())
+    if record.config != *wanted.config {
+        return Some("its values are others".to_owned());
+    }
+    let same = latest.post_rendering.as_deref() == wanted.post_rendering;
+    (!same).then(|| "its post-renderers or common metadata are others".to_owned())
 }
 
 #[cfg(test)]
@@ -167,8 +174,9 @@ mod tests {
         let wanted = Wanted {
             chart_name: "c",
             chart_version: wanted.0,
-            chart_digest: wanted.1,
+            chart_digest: Some(wanted.1),
             config: &config,
+            post_rendering: None,
         };
         of(&observed, &wanted)
     }
@@ -242,6 +250,34 @@ mod tests {
         assert_eq!(found, State::Adoptable);
     }
 
+    /// `chart.spec.reconcileStrategy: ChartVersion`: a moved tag is no news.
+    #[test]
+    fn another_digest_counts_only_where_it_is_asked_for() {
+        let latest = stored(Status::Deployed, true);
+        let history = [status::snapshot(&latest, "upgrade")];
+        let observed =
+            Observed { latest: Some(&latest), summary: None, history: &history, holder: "r/1" };
+        for (digest, in_sync) in [(None, true), (Some(DIGEST), true), (Some("sha256:2"), false)] {
+            let wanted = Wanted {
+                chart_name: "c",
+                chart_version: "1.2.3",
+                chart_digest: digest,
+                config: &latest.record.config,
+                post_rendering: None,
+            };
+            assert_eq!(of(&observed, &wanted) == State::InSync, in_sync, "{digest:?}");
+        }
+    }
+
+    #[test]
+    fn other_post_rendering_is_a_difference() {
+        let mut latest = stored(Status::Deployed, true);
+        latest.post_rendering = Some("sha256:p".into());
+        let found = state(Some(&latest), true, ("1.2.3", DIGEST, json!({"a": 1})));
+        let why = "its post-renderers or common metadata are others".to_owned();
+        assert_eq!(found, State::OutOfSync { why });
+    }
+
     #[test]
     fn what_a_person_deployed_over_ours_is_noticed() {
         let ours = stored(Status::Deployed, true);
@@ -255,8 +291,9 @@ mod tests {
         let wanted = Wanted {
             chart_name: "c",
             chart_version: "1.2.3",
-            chart_digest: DIGEST,
+            chart_digest: Some(DIGEST),
             config: &config,
+            post_rendering: None,
         };
         let why = "its values are others".to_owned();
         assert_eq!(of(&observed, &wanted), State::Unmanaged { why });

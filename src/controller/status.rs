@@ -10,7 +10,7 @@ use crate::api::helm_release::{HelmReleaseStatus, Inventory, ResourceRef, Snapsh
 use crate::cluster::Object;
 use crate::cluster::events::shortened;
 use crate::model::condition::{
-    READY, RECONCILING, RELEASED, REMEDIATED, STALLED, reason as reasons,
+    DRIFTED, READY, RECONCILING, RELEASED, REMEDIATED, STALLED, reason as reasons,
 };
 use crate::release::record;
 use crate::release::storage::Stored;
@@ -116,6 +116,20 @@ impl Draft<'_> {
         }
         self.ready_from_outcome();
         self.status.observed_generation = Some(self.generation);
+    }
+
+    /// The cluster differs from the release, and is left as it is. False if that was known.
+    pub fn drifted(&mut self, message: &str) -> bool {
+        let text = shortened(message, MAX_MESSAGE);
+        let known = |c: &Condition| c.type_ == DRIFTED && c.message == text;
+        let news = !self.status.conditions.iter().any(known);
+        self.set(DRIFTED, "True", reasons::DRIFT_DETECTED, message);
+        news
+    }
+
+    /// The cluster is as the release says, or nobody asks.
+    pub fn not_drifted(&mut self) {
+        self.remove(DRIFTED);
     }
 
     /// Ready tells the failure of what this generation has attempted. False: there is none, and an earlier

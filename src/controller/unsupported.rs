@@ -1,9 +1,9 @@
 //! Which fields of a spec this version refuses: a field is either honoured or refused, never ignored.
 
 use crate::api::helm_release::{
-    ActionStrategy, ChartNameChangeStrategy, DriftDetectionMode, HelmRelease, ServerSideApply,
-    WaitStrategyName,
+    ChartNameChangeStrategy, HelmRelease, ServerSideApply, WaitStrategyName,
 };
+use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
 use crate::api::reference::SourceKind;
 
 /// A field that cannot be honoured, and what to do instead.
@@ -26,8 +26,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
     let (install, upgrade) =
         (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
     let rollback = spec.rollback.clone().unwrap_or_default();
-    let drift = spec.drift_detection.as_ref();
-    let checks: [(bool, &'static str, &'static str); 30] = [
+    let checks = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
             chart.is_some_and(|c| c.source_ref.kind != SourceKind::HelmRepository),
@@ -38,11 +37,6 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             chart.is_some_and(|c| elsewhere(&c.source_ref.namespace)),
             "chart.spec.sourceRef.namespace",
             "use a HelmRepository of the same namespace",
-        ),
-        (
-            chart.is_some_and(|c| !c.values_files.is_empty()),
-            "chart.spec.valuesFiles",
-            "use spec.values",
         ),
         (
             chart.is_some_and(|c| c.verify.is_some()),
@@ -56,50 +50,36 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "make the HelmRelease in the namespace that it installs into",
         ),
         (elsewhere(&spec.storage_namespace), "storageNamespace", REMOVE),
-        (!spec.depends_on.is_empty(), "dependsOn", REMOVE),
         (spec.service_account_name.is_some(), "serviceAccountName", REMOVE),
         (spec.persistent_client == Some(false), "persistentClient", REMOVE),
-        (
-            drift.is_some_and(|d| d.mode.is_some_and(|m| m != DriftDetectionMode::Disabled)),
-            "driftDetection.mode",
-            "set it to disabled",
-        ),
-        (drift.is_some_and(|d| !d.ignore.is_empty()), "driftDetection.ignore", REMOVE),
         (spec.test.as_ref().is_some_and(|t| set(t.enable)), "test.enable", "set it to false"),
-        (spec.common_metadata.is_some(), "commonMetadata", "set labels through the chart's values"),
-        (!spec.post_renderers.is_empty(), "postRenderers", "change the chart or its values"),
-        (spec.post_render_strategy.is_some(), "postRenderStrategy", REMOVE),
         (
             spec.wait_strategy.as_ref().is_some_and(|w| w.name != WaitStrategyName::Poller),
             "waitStrategy.name",
             REMOVE,
         ),
         (!spec.health_check_exprs.is_empty(), "healthCheckExprs", REMOVE),
-        (
-            install.strategy.as_ref().is_some_and(|s| s.name == ActionStrategy::RetryOnFailure),
-            "install.strategy.name",
-            "use RemediateOnFailure with install.remediation.retries",
-        ),
         (set(install.disable_open_api_validation), "install.disableOpenAPIValidation", REMOVE),
         (set(install.create_namespace), "install.createNamespace", REMOVE),
         (install.server_side_apply == Some(false), "install.serverSideApply", REMOVE),
-        (
-            upgrade.strategy.as_ref().is_some_and(|s| s.name == ActionStrategy::RetryOnFailure),
-            "upgrade.strategy.name",
-            "use RemediateOnFailure with upgrade.remediation.retries",
-        ),
         (set(upgrade.disable_open_api_validation), "upgrade.disableOpenAPIValidation", REMOVE),
-        (set(upgrade.force) || set(rollback.force), "upgrade.force", REMOVE),
+        (set(upgrade.force), "upgrade.force", REMOVE),
+        (set(rollback.force), "rollback.force", REMOVE),
         (set(upgrade.preserve_values), "upgrade.preserveValues", "give all values in spec.values"),
         (
-            set(upgrade.cleanup_on_fail) || set(rollback.cleanup_on_fail),
+            set(upgrade.cleanup_on_fail),
             "upgrade.cleanupOnFail",
             "use upgrade.remediation, which rolls back",
         ),
+        (set(rollback.cleanup_on_fail), "rollback.cleanupOnFail", REMOVE),
         (
-            upgrade.server_side_apply == Some(ServerSideApply::Disabled)
-                || rollback.server_side_apply == Some(ServerSideApply::Disabled),
+            upgrade.server_side_apply == Some(ServerSideApply::Disabled),
             "upgrade.serverSideApply",
+            "set it to auto or enabled",
+        ),
+        (
+            rollback.server_side_apply == Some(ServerSideApply::Disabled),
+            "rollback.serverSideApply",
             "set it to auto or enabled",
         ),
         (
@@ -112,6 +92,35 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
         .into_iter()
         .find(|(refused, _, _)| *refused)
         .map(|(_, field, instead)| Unsupported { field, instead })
+}
+
+/// The first field of the repository that cannot be honoured.
+pub fn repository(repository: &HelmRepository) -> Option<Unsupported> {
+    let spec = &repository.spec;
+    let checks = [
+        (
+            spec.repository_type != Some(RepositoryType::Oci),
+            "type",
+            "set it to oci: charts come from OCI registries only",
+        ),
+        (
+            spec.provider.is_some_and(|p| p != CloudProvider::Generic),
+            "provider",
+            "use generic with secretRef",
+        ),
+        (
+            spec.pass_credentials == Some(true),
+            "passCredentials",
+            "remove the field: a registry gets its own credentials only",
+        ),
+        (
+            spec.access_from.is_some(),
+            "accessFrom",
+            "remove the field: releases use repositories of their own namespace",
+        ),
+    ];
+    let found = checks.into_iter().find(|(refused, _, _)| *refused);
+    found.map(|(_, field, instead)| Unsupported { field, instead })
 }
 
 #[cfg(test)]
@@ -150,33 +159,24 @@ mod tests {
         let cases = [
             ("chart.spec.sourceRef.kind", source("kind", "Bucket")),
             ("chart.spec.sourceRef.namespace", source("namespace", "other")),
-            ("chart.spec.valuesFiles", chart(("valuesFiles", json!(["a.yaml"])))),
             ("chart.spec.verify", chart(("verify", json!({"provider": "cosign"})))),
             ("kubeConfig", json!({"kubeConfig": {"secretRef": {"name": "k"}}})),
             ("targetNamespace", json!({"targetNamespace": "other"})),
             ("storageNamespace", json!({"storageNamespace": "other"})),
-            ("dependsOn", json!({"dependsOn": [{"name": "d"}]})),
             ("serviceAccountName", json!({"serviceAccountName": "s"})),
             ("persistentClient", json!({"persistentClient": false})),
-            ("driftDetection.mode", json!({"driftDetection": {"mode": "warn"}})),
-            ("driftDetection.ignore", json!({"driftDetection": {"ignore": [{"paths": ["/a"]}]}})),
             ("test.enable", json!({"test": {"enable": true}})),
-            ("commonMetadata", json!({"commonMetadata": {"labels": {"a": "b"}}})),
-            ("postRenderers", json!({"postRenderers": [{}]})),
-            ("postRenderStrategy", json!({"postRenderStrategy": "nohooks"})),
             ("waitStrategy.name", json!({"waitStrategy": {"name": "legacy"}})),
             (
                 "healthCheckExprs",
                 json!({"healthCheckExprs": [{"apiVersion": "v1", "current": "true"}]}),
             ),
-            ("install.strategy.name", json!({"install": {"strategy": {"name": "RetryOnFailure"}}})),
             (
                 "install.disableOpenAPIValidation",
                 json!({"install": {"disableOpenAPIValidation": true}}),
             ),
             ("install.createNamespace", json!({"install": {"createNamespace": true}})),
             ("install.serverSideApply", json!({"install": {"serverSideApply": false}})),
-            ("upgrade.strategy.name", json!({"upgrade": {"strategy": {"name": "RetryOnFailure"}}})),
             (
                 "upgrade.disableOpenAPIValidation",
                 json!({"upgrade": {"disableOpenAPIValidation": true}}),
@@ -207,7 +207,7 @@ mod tests {
             "releaseName": "x", "targetNamespace": "n", "storageNamespace": "n", "timeout": "1m",
             "maxHistory": 3, "suspend": false, "persistentClient": true, "values": {"a": 1},
             "valuesFrom": [{"kind": "Secret", "name": "s"}],
-            "install": action, "upgrade": action, "driftDetection": {"mode": "disabled"},
+            "install": action, "upgrade": action, "driftDetection": {"mode": "warn"},
             "rollback": {"timeout": "1m", "disableWait": true, "disableHooks": true},
             "uninstall": {"keepHistory": true, "deletionPropagation": "foreground"},
             "waitStrategy": {"name": "poller"}, "test": {"enable": false},

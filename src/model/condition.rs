@@ -6,6 +6,7 @@ pub const RECONCILING: &str = "Reconciling";
 pub const STALLED: &str = "Stalled";
 pub const REMEDIATED: &str = "Remediated";
 pub const TEST_SUCCESS: &str = "TestSuccess";
+pub const DRIFTED: &str = "Drifted";
 
 /// Why a condition has the status it has: short, static, fit for a metric label.
 pub mod reason {
@@ -30,6 +31,10 @@ pub mod reason {
     pub const STATE_ERROR: &str = "StateError";
     pub const RECONCILE_ERROR: &str = "ReconcileError";
     pub const DEPENDENCY_NOT_READY: &str = "DependencyNotReady";
+    pub const DRIFT_DETECTED: &str = "DriftDetected";
+    pub const DRIFT_CORRECTED: &str = "DriftCorrected";
+    pub const DRIFT_CORRECTION_FAILED: &str = "DriftCorrectionFailed";
+    pub const INVALID_CEL_EXPRESSION: &str = "InvalidCELExpression";
     /// Ours: the object asks for something that this version does not do yet.
     pub const UNSUPPORTED: &str = "Unsupported";
 }

@@ -1,7 +1,6 @@
 //! The first revision of a release.
 
 use super::record::{Record, Status};
-use super::storage::Stored;
 use super::upgrade::Wanted;
 use super::{Context, Error, Options, deploy};
 
@@ -14,7 +13,7 @@ pub async fn run(
 ) -> Result<Record, Error> {
     deploy::definitions(ctx, &wanted.crds()?, options).await?;
     let record = wanted.record(version, Status::PendingInstall, None, "Initial install underway");
-    let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
+    let stored = wanted.stored(record, ctx.identity);
     let stored = ctx.storage.create(stored).await?;
     deploy::run(ctx, stored, options).await
 }

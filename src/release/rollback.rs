@@ -15,7 +15,8 @@ pub async fn run(
     options: &Options,
 ) -> Result<Record, Error> {
     let record = record(latest, target.record, now);
-    let stored = Stored::new(record, ctx.identity, target.chart_digest);
+    let stored =
+        Stored::new(record, ctx.identity, target.chart_digest).post_rendered(target.post_rendering);
     let stored = ctx.storage.create(stored).await?;
     deploy::run(ctx, stored, options).await
 }

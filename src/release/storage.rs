@@ -28,6 +28,8 @@ pub const HOOKS_SUCCEEDED: &str = "cd.qdrant.io/hooks-succeeded";
 pub const HOLDER: &str = "cd.qdrant.io/release";
 /// The digest of the chart's OCI manifest.
 pub const CHART_DIGEST: &str = "cd.qdrant.io/chart-digest";
+/// The digest of what the HelmRelease changed of the rendered objects.
+pub const POST_RENDERING: &str = "cd.qdrant.io/post-rendering";
 
 const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
@@ -49,6 +51,8 @@ pub struct Stored {
     pub record: Record,
     pub owner: Option<String>,
     pub chart_digest: Option<String>,
+    /// The digest of what was changed of the rendered objects.
+    pub post_rendering: Option<String>,
     /// Which HelmRelease made it, as `<name>/<uid>`; None for genuine Helm.
     pub holder: Option<String>,
     pub hooks_succeeded: BTreeMap<String, Vec<String>>,
@@ -63,11 +67,18 @@ impl Stored {
             record,
             owner: Some(owner.to_owned()),
             chart_digest,
+            post_rendering: None,
             holder: None,
             hooks_succeeded: BTreeMap::new(),
             created: None,
             resource_version: None,
         }
+    }
+
+    /// The same, with the digest of what was changed of the rendered objects.
+    pub fn post_rendered(mut self, digest: Option<String>) -> Self {
+        self.post_rendering = digest;
+        self
     }
 }
 
@@ -154,13 +165,14 @@ impl Storage {
         let annotation = |name| metadata.annotations.as_ref()?.get(name).cloned();
         let hooks = annotation(HOOKS_SUCCEEDED).and_then(|text| serde_json::from_str(&text).ok());
         let (owner, chart_digest) = (annotation(OWNER), annotation(CHART_DIGEST));
-        let holder = annotation(HOLDER);
+        let (holder, post_rendering) = (annotation(HOLDER), annotation(POST_RENDERING));
         record.labels = metadata.labels.unwrap_or_default();
         record.labels.retain(|name, _| !SYSTEM_LABELS.contains(&name.as_str()));
         Ok(Stored {
             record,
             owner,
             chart_digest,
+            post_rendering,
             holder,
             hooks_succeeded: hooks.unwrap_or_default(),
             created: metadata.creation_timestamp.map(|t| t.0),
@@ -233,6 +245,8 @@ impl Storage {
         let mut annotations = BTreeMap::new();
         annotations.extend(stored.owner.clone().map(|o| (OWNER.into(), o)));
         annotations.extend(stored.chart_digest.clone().map(|d| (CHART_DIGEST.into(), d)));
+        let post_rendering = stored.post_rendering.clone();
+        annotations.extend(post_rendering.map(|d| (POST_RENDERING.into(), d)));
         annotations.extend(stored.holder.clone().map(|h| (HOLDER.into(), h)));
         if !stored.hooks_succeeded.is_empty() {
             let text = serde_json::json!(stored.hooks_succeeded).to_string();

@@ -17,6 +17,8 @@ pub struct Wanted<'a> {
     pub chart: Value,
     /// Digest of the chart's OCI manifest, where it came from a registry.
     pub chart_digest: Option<&'a str>,
+    /// Digest of what was changed of the rendered objects, if anything was.
+    pub post_rendering: Option<String>,
     /// The values that the user gave.
     pub config: Map<String, Value>,
     pub rendered: &'a Rendered,
@@ -64,6 +66,12 @@ impl Wanted<'_> {
         }
     }
 
+    /// The pending revision as it is stored.
+    pub(super) fn stored(&self, record: Record, owner: &str) -> Stored {
+        let chart_digest = self.chart_digest.map(str::to_owned);
+        Stored::new(record, owner, chart_digest).post_rendered(self.post_rendering.clone())
+    }
+
     pub(super) fn crds(&self) -> Result<Vec<Object>, Error> {
         let mut objects = Vec::new();
         for file in &self.rendered.crds {
@@ -85,7 +93,7 @@ pub async fn run(
     let mut record =
         wanted.record(latest.version + 1, Status::PendingUpgrade, first, "Preparing upgrade");
     record.labels.clone_from(&latest.labels);
-    let stored = Stored::new(record, ctx.identity, wanted.chart_digest.map(str::to_owned));
+    let stored = wanted.stored(record, ctx.identity);
     let stored = ctx.storage.create(stored).await?;
     deploy::run(ctx, stored, options).await
 }

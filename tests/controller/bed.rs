@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
@@ -257,6 +258,22 @@ impl Bed {
             condition(&status, type_).1 == reason
         };
         self.until(name, wanted).await.status.unwrap_or_default()
+    }
+
+    /// Watches a ConfigMap until it is as wanted.
+    pub async fn appears(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), self.namespace());
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let mut seen = std::pin::pin!(watcher(api, config).applied_objects());
+        let found = tokio::time::timeout(PATIENCE, async {
+            loop {
+                let object = json!(seen.next().await.expect("a watch").expect("an object"));
+                if wanted(&object) {
+                    return object;
+                }
+            }
+        });
+        found.await.unwrap_or_else(|_| panic!("{name} did not become as wanted"))
     }
 
     pub async fn history(&self, name: &str, wanted: impl Fn(&Value) -> bool) {

@@ -34,7 +34,7 @@ pub struct Install {
     pub disable_open_api_validation: Option<bool>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub disable_schema_validation: Option<bool>,
-    /// Use a name again whose release was uninstalled with its history kept.
+    /// Use a name again whose release was uninstalled with its history kept; false refuses it. True if unset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replace: Option<bool>,
     /// Flux accepts it and does nothing; use `crds`.

@@ -15,7 +15,7 @@ use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::source::Pulled;
-use crate::controller::{act, render, status};
+use crate::controller::{act, post_render, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
 use crate::release::{install, upgrade};
@@ -70,18 +70,22 @@ impl Session<'_> {
         let permit = self.context.renderings.acquire().await;
         let rendered = render::run(&self.context.cluster, input).await;
         drop(permit);
-        let (rendered, chart) = match rendered {
+        let (mut rendered, chart) = match rendered {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
             Err(error) => {
                 return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
             }
         };
+        if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
+            post_rendering: post_render::digest(&self.release.spec),
             config: config.clone(),
             rendered: &rendered,
             now: Utc::now(),

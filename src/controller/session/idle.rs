@@ -8,7 +8,7 @@ use super::{Next, Session, wording};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
-use crate::controller::status;
+use crate::controller::{post_render, status};
 use crate::model::condition::{STALLED, reason};
 use crate::release::deploy;
 use crate::release::record::Status;
@@ -27,7 +27,11 @@ impl Session<'_> {
                 _ => (reason::UPGRADE_SUCCEEDED, "upgrade"),
             };
             let message = wording::succeeded(verb, &latest.record);
+            self.hold_against_cluster(latest).await?;
             self.report.draft().in_sync(reason, &message);
+            let (post_renderers, metadata) = post_render::observed(&self.release.spec);
+            self.report.status.observed_post_renderers_digest = post_renderers;
+            self.report.status.observed_common_metadata_digest = metadata;
             if self.report.status.inventory.is_none() {
                 let objects =
                     deploy::placed_where_served(&self.context.cluster, &latest.record).await?;
@@ -38,7 +42,8 @@ impl Session<'_> {
         self.report.save().await?;
         self.context.memory.no_error(&self.uid);
         // Spread, so that releases that were made together are not looked at together for ever.
-        let interval = self.release.interval().max(Duration::from_secs(1));
+        let interval = self.release.interval().min(self.release.chart_interval());
+        let interval = interval.max(Duration::from_secs(1));
         Ok(Next::Done(Rest::of(interval.mul_f64(0.95 + rand::random::<f64>() / 10.0))))
     }
 
