@@ -8,7 +8,7 @@ use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options, execute};
 
 use crate::case::Case;
-use crate::helm::Outcome;
+use crate::helm::{Outcome, without_address};
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -53,5 +53,5 @@ fn outcome(case: &Case) -> Outcome {
         keep_integers: case.integers,
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;
-    Ok(texts.remove("t/templates/case.txt").unwrap_or_default())
+    Ok(without_address(texts.remove("t/templates/case.txt").unwrap_or_default()))
 }
