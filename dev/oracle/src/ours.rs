@@ -9,7 +9,7 @@ use pinnace_engine::render::{Capabilities, Operation, Options, execute};
 use pinnace_engine::template::Budget;
 
 use crate::case::Case;
-use crate::helm::Outcome;
+use crate::helm::{Outcome, without_address};
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -55,5 +55,5 @@ fn outcome(case: &Case) -> Outcome {
         budget: Budget::default(),
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;
-    Ok(texts.remove("t/templates/case.txt").unwrap_or_default())
+    Ok(without_address(texts.remove("t/templates/case.txt").unwrap_or_default()))
 }

@@ -245,7 +245,7 @@ pub fn value(rng: &mut Rng, depth: u32) -> String {
         5 => pick(rng, &["true", "false", "nil"]).to_owned(),
         6..=9 => pick(rng, PATHS).to_owned(),
         10..=11 => pick(rng, MADE).to_owned(),
-        12 => pick(rng, &[".", "$", "$.Values", ".Values", ".Release", "(.Values)"]).to_owned(),
+        12 => pick(rng, &["$.Values", ".Values", ".Release", "(.Values)", ".Template"]).to_owned(),
         13 => format!("(list {})", values(rng, depth - 1)),
         14 => dict(rng, depth - 1),
         15 => format!("({} {})", pick(rng, &["index", "slice"]), values(rng, depth - 1)),

@@ -423,6 +423,9 @@ impl Writer<'_> {
     }
 
     fn variable(&mut self) -> String {
+        if self.loops > 0 && once_in(self.rng, 4) {
+            return ".".to_owned();
+        }
         if self.variables.is_empty() || once_in(self.rng, 12) {
             return if once_in(self.rng, 15) { pick(self.rng, NAMES) } else { "$" }.to_owned();
         }
