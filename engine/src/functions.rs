@@ -2,14 +2,17 @@
 //!
 //! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
 
+mod aes;
 mod builtin;
 mod case;
 mod cast;
+mod certificates;
 mod compare;
 mod crypto;
 mod data;
 mod dates;
 mod defaults;
+mod derive_password;
 mod dicts;
 pub(crate) mod duration;
 mod encoding;
@@ -28,7 +31,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::template::Run;
-use crate::template::{Cause, MapType, TemplateSet, Value};
+use crate::template::{Cause, ListType, MapType, TemplateSet, Value};
 
 /// What a function's body may use besides its arguments.
 pub(crate) struct Call<'a> {
@@ -88,6 +91,12 @@ pub(crate) enum Kind {
     Map,
     /// time.Time
     Time,
+    /// []interface {}
+    List,
+    /// uint32: only a constant can be one
+    Uint32,
+    /// Sprig's certificate
+    Certificate,
 }
 
 impl Kind {
@@ -101,11 +110,14 @@ impl Kind {
             Kind::String => "string",
             Kind::Map => "map[string]interface {}",
             Kind::Time => "time.Time",
+            Kind::List => "[]interface {}",
+            Kind::Uint32 => "uint32",
+            Kind::Certificate => certificates::TYPE,
         }
     }
 
     pub fn can_be_nil(self) -> bool {
-        matches!(self, Kind::Any | Kind::Reflect | Kind::Map)
+        matches!(self, Kind::Any | Kind::Reflect | Kind::Map | Kind::List)
     }
 
     /// Go's AssignableTo.
@@ -118,6 +130,11 @@ impl Kind {
             Kind::String => matches!(value, Value::String(_)),
             Kind::Time => {
                 matches!(value, Value::Object(object) if object.type_name() == "time.Time")
+            }
+            Kind::List => matches!(value, Value::List(list) if list.kind() == ListType::Any),
+            Kind::Uint32 => false,
+            Kind::Certificate => {
+                matches!(value, Value::Object(object) if object.type_name() == certificates::TYPE)
             }
             Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
         }
@@ -136,6 +153,9 @@ const FAMILIES: &[&[Function]] = &[
     defaults::TABLE,
     encoding::TABLE,
     crypto::TABLE,
+    aes::TABLE,
+    certificates::TABLE,
+    derive_password::TABLE,
     dates::TABLE,
     regexes::TABLE,
     semver::TABLE,

@@ -55,34 +55,6 @@ fn known_differences_are_as_they_are_listed() {
     assert!(cases > 0, "no case was found");
 }
 
-/// What `functions::refused` refuses; the list of `docs/compatibility.md`.
-#[test]
-fn refused_functions_name_themselves() {
-    for call in [
-        "genCA \"x\" 1",
-        "genCAWithKey \"x\" 1 \"k\"",
-        "genSelfSignedCert \"x\" nil nil 1",
-        "genSelfSignedCertWithKey \"x\" nil nil 1 \"k\"",
-        "genSignedCert \"x\" nil nil 1 nil",
-        "genSignedCertWithKey \"x\" nil nil 1 nil \"k\"",
-        "buildCustomCert \"a\" \"b\"",
-        "genPrivateKey \"rsa\"",
-        "encryptAES \"k\" \"x\"",
-        "decryptAES \"k\" \"x\"",
-        "derivePassword 1 \"long\" \"p\" \"u\" \"s\"",
-        "toToml 1",
-        "mustToToml 1",
-        "fromToml \"\"",
-        "toYamlPretty 1",
-    ] {
-        let name = call.split(' ').next().expect("a name");
-        let error = printed(&format!("{{{{ {call} }}}}"));
-        assert!(error.contains(&format!("the function {name} is not supported")), "{error}");
-        let unused = printed(&format!("{{{{ if false }}}}{{{{ {call} }}}}{{{{ end }}}}"));
-        assert_eq!(unused, "", "{call}");
-    }
-}
-
 #[test]
 fn keys_and_values_are_sorted() {
     let template = "{{ keys (dict \"b\" 1 \"c\" 2 \"a\" 3) }} {{ values (dict \"b\" 1 \"a\" 3) }}";
