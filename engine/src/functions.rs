@@ -78,7 +78,7 @@ impl Function {
 
 /// The static type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// interface {}
     Any,
     /// reflect.Value: the functions of text/template itself
@@ -89,14 +89,16 @@ pub(crate) enum Kind {
     String,
     /// map[string]interface {}
     Map,
+    /// time.Duration; Go takes a literal for it, too
+    Duration,
     /// time.Time
     Time,
     /// []interface {}
     List,
     /// uint32: only a constant can be one
     Uint32,
-    /// Sprig's certificate
-    Certificate,
+    /// An object of this type.
+    Object(&'static str),
 }
 
 impl Kind {
@@ -109,15 +111,20 @@ impl Kind {
             Kind::Float => "float64",
             Kind::String => "string",
             Kind::Map => "map[string]interface {}",
+            Kind::Duration => "time.Duration",
             Kind::Time => "time.Time",
             Kind::List => "[]interface {}",
             Kind::Uint32 => "uint32",
-            Kind::Certificate => certificates::TYPE,
+            Kind::Object(name) => name,
         }
     }
 
     pub fn can_be_nil(self) -> bool {
-        matches!(self, Kind::Any | Kind::Reflect | Kind::Map | Kind::List)
+        match self {
+            Kind::Any | Kind::Reflect | Kind::Map | Kind::List => true,
+            Kind::Object(name) => name.starts_with('*'),
+            _ => false,
+        }
     }
 
     /// Go's AssignableTo.
@@ -131,10 +138,11 @@ impl Kind {
             Kind::Time => {
                 matches!(value, Value::Object(object) if object.type_name() == "time.Time")
             }
+            Kind::Duration => matches!(value, Value::Duration(_)),
             Kind::List => matches!(value, Value::List(list) if list.kind() == ListType::Any),
             Kind::Uint32 => false,
-            Kind::Certificate => {
-                matches!(value, Value::Object(object) if object.type_name() == certificates::TYPE)
+            Kind::Object(name) => {
+                matches!(value, Value::Object(object) if object.type_name() == name)
             }
             Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
         }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Chart;
-use crate::template::{Environment, TemplateError, TemplateSet, on_large_stack};
+pub use crate::template::World;
+use crate::template::{Environment, Map, MapType, TemplateError, TemplateSet, on_large_stack};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
@@ -52,6 +53,8 @@ pub struct Options<'a> {
     /// Whole numbers in `values` are Go's int64, as `--set` makes them. Otherwise every number is a
     /// float64, as in values that were read from JSON or YAML.
     pub keep_integers: bool,
+    /// What `now`, passwords, keys and certificates are made of.
+    pub world: World<'a>,
 }
 
 /// One object of the release, in install order.
@@ -180,15 +183,21 @@ pub fn execute(
     for renderable in &renderables {
         set.parse(&renderable.path, &renderable.text).map_err(RenderError::Template)?;
     }
-    let environment = Environment { lookup: options.lookup, ..Environment::system() };
+    let environment = Environment {
+        lookup: options.lookup,
+        now: options.world.now,
+        random: options.world.random,
+        ..Environment::system()
+    };
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
-        let template = crate::template::Value::map([
-            ("Name", renderable.path.as_str().into()),
-            ("BasePath", renderable.base_path.as_str().into()),
+        let template = BTreeMap::from([
+            ("Name".into(), renderable.path.as_str().into()),
+            ("BasePath".into(), renderable.base_path.as_str().into()),
         ]);
-        renderable.context.set("Template", template);
-        let dot = crate::template::Value::Map(renderable.context.clone());
+        let template = Map::new(MapType::Values, template);
+        renderable.context.set("Template", crate::template::Value::Map(template));
+        let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
         let text =
             set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);

@@ -1,7 +1,7 @@
 //! The differences from Helm that `docs/compatibility.md` lists are as it says, no more and no less.
 
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::{Chart, render};
 
 fn file(name: &str, text: &str) -> File {
@@ -23,6 +23,7 @@ fn ours(template: &str) -> String {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: World::system(),
     };
     let chart = Chart::from_files(files).expect("a chart");
     match render(&chart, &serde_json::Value::Null, &options) {

@@ -7,13 +7,12 @@ mod pem;
 mod private_key;
 
 use self::certificate::Certificate;
-pub(super) use self::certificate::TYPE;
 use self::issue::Request;
 use self::private_key::PrivateKey;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::Value;
 
-use Kind::{Certificate as C, Int, List as L, String as S};
+use Kind::{Int, List as L, String as S};
 
 pub(super) const TABLE: &[Function] = &[
     Function::new("genPrivateKey", &[S], generate_key),
@@ -45,6 +44,8 @@ pub(super) const TABLE: &[Function] = &[
         Ok(certificate::signed_by(&a[4], || request(c, a), &key)?.into())
     }),
 ];
+
+const C: Kind = Kind::Object(certificate::TYPE);
 
 /// Of the RSA key of a certificate.
 const KEY_BITS: usize = 2048;

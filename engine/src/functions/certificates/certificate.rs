@@ -14,7 +14,7 @@ use crate::functions::Returned;
 use crate::template::{Object, Value};
 
 /// The name of Go's type.
-pub(in crate::functions) const TYPE: &str = "sprig.certificate";
+pub(super) const TYPE: &str = "sprig.certificate";
 
 pub(super) struct Certificate {
     pub cert: String,
