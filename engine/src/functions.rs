@@ -24,6 +24,7 @@ mod paths;
 mod regexes;
 pub(crate) mod semver;
 mod strings;
+mod toml;
 mod urls;
 
 use std::borrow::Cow;
@@ -171,6 +172,7 @@ const FAMILIES: &[&[Function]] = &[
     paths::TABLE,
     data::TABLE,
     duration::TABLE,
+    toml::TABLE,
     include::TABLE,
 ];
 
