@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use crate::Chart;
 pub use crate::template::World;
-use crate::template::{Environment, Map, MapType, TemplateError, TemplateSet, on_large_stack};
+use crate::template::{
+    Budget, Environment, Map, MapType, Run, TemplateError, TemplateSet, on_large_stack,
+};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
@@ -55,6 +57,8 @@ pub struct Options<'a> {
     pub keep_integers: bool,
     /// What `now`, passwords, keys and certificates are made of.
     pub world: World<'a>,
+    /// What all templates together may use: [`Budget::default`], unless there is a reason.
+    pub budget: Budget,
 }
 
 /// One object of the release, in install order.
@@ -181,14 +185,16 @@ pub fn execute(
     let renderables = context::renderables(chart, values, options);
     let mut set = TemplateSet::new();
     for renderable in &renderables {
-        set.parse(&renderable.path, &renderable.text).map_err(RenderError::Template)?;
+        let parsed = chart.parsed.get(&renderable.path, &renderable.data);
+        set.add(&parsed.map_err(|error| RenderError::Template(error.into()))?);
     }
     let environment = Environment {
         lookup: options.lookup,
         now: options.world.now,
         random: options.world.random,
-        ..Environment::system()
+        budget: options.budget,
     };
+    let run = Run::new(&environment);
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
         let template = BTreeMap::from([
@@ -198,8 +204,7 @@ pub fn execute(
         let template = Map::new(MapType::Values, template);
         renderable.context.set("Template", crate::template::Value::Map(template));
         let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
-        let text =
-            set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
+        let text = set.text(&renderable.path, dot, &run).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);
     }
     Ok(files)

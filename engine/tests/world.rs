@@ -29,6 +29,7 @@ fn rendered(template: &str, seed: u8) -> String {
         lookup: None,
         skip_schema_validation: true,
         keep_integers: false,
+        budget: pinnace_engine::template::Budget::default(),
         world: World { now: "2026-01-02T03:04:05Z".parse().expect("a time"), random: &random },
     };
     on_large_stack(|| {

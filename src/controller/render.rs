@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::api::{Api, DynamicObject, ListParams};
 use pinnace_engine::render::{Capabilities, Lookup, Operation, Options, World};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, Rendered};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
@@ -51,6 +52,7 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<(Rendered, Value), E
             skip_schema_validation: input.skip_schema_validation,
             keep_integers: false,
             world: World::system(),
+            budget: Budget::default(),
         };
         let rendered = pinnace_engine::render(&input.chart, &input.values, &options)
             .map_err(|e| Error::Engine(told(&e)))?;

@@ -218,6 +218,7 @@ fn both_charts_take_all_that_a_configuration_can_say() {
             skip_schema_validation: false,
             keep_integers: false,
             world: pinnace_engine::render::World::system(),
+            budget: pinnace_engine::template::Budget::default(),
         };
         let rendered = render(&chart(name), &values(&desired, release), &options)
             .unwrap_or_else(|error| panic!("{name}: {:#}", anyhow::Error::from(error)));

@@ -14,6 +14,7 @@ pub(super) fn write(run: &Run<'_>, value: &Value) -> Result<Vec<u8>, String> {
 const MAX_DEPTH: usize = 1000;
 
 type Key = Vec<Vec<u8>>;
+type Entries = Vec<(Vec<u8>, Value)>;
 type Written = Result<(), String>;
 
 /// What a value is to TOML.
@@ -58,7 +59,7 @@ fn type_of(value: &Value, depth: usize) -> Result<Type, String> {
 }
 
 /// The entries of a table: of a map sorted, of a struct in its order.
-fn fields(value: &Value) -> Option<Vec<(Vec<u8>, Value)>> {
+fn fields(value: &Value) -> Option<Entries> {
     match value {
         Value::Map(map) => {
             Some(map.snapshot().into_iter().map(|(key, value)| (key.to_vec(), value)).collect())
@@ -178,7 +179,7 @@ impl Writer<'_> {
     }
 
     /// The entries that are no tables, and those that are.
-    fn parted(value: &Value, depth: usize) -> Result<[Vec<(Vec<u8>, Value)>; 2], String> {
+    fn parted(value: &Value, depth: usize) -> Result<[Entries; 2], String> {
         let mut parts = [Vec::new(), Vec::new()];
         for (key, value) in fields(value).unwrap_or_default() {
             let is_table = matches!(type_of(&value, depth + 1)?, Type::Table | Type::Tables);
