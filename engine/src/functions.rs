@@ -2,14 +2,17 @@
 //!
 //! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
 
+mod aes;
 mod builtin;
 mod case;
 mod cast;
+mod certificates;
 mod compare;
 mod crypto;
 mod data;
 mod dates;
 mod defaults;
+mod derive_password;
 mod dicts;
 pub(crate) mod duration;
 mod encoding;
@@ -21,6 +24,7 @@ mod paths;
 mod regexes;
 pub(crate) mod semver;
 mod strings;
+mod toml;
 mod urls;
 
 use std::borrow::Cow;
@@ -28,7 +32,7 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::template::Run;
-use crate::template::{Cause, MapType, TemplateSet, Value};
+use crate::template::{Cause, ListType, MapType, TemplateSet, Value};
 
 /// What a function's body may use besides its arguments.
 pub(crate) struct Call<'a> {
@@ -90,6 +94,10 @@ pub enum Kind {
     Duration,
     /// time.Time
     Time,
+    /// []interface {}
+    List,
+    /// uint32: only a constant can be one
+    Uint32,
     /// An object of this type.
     Object(&'static str),
 }
@@ -106,13 +114,15 @@ impl Kind {
             Kind::Map => "map[string]interface {}",
             Kind::Duration => "time.Duration",
             Kind::Time => "time.Time",
+            Kind::List => "[]interface {}",
+            Kind::Uint32 => "uint32",
             Kind::Object(name) => name,
         }
     }
 
     pub fn can_be_nil(self) -> bool {
         match self {
-            Kind::Any | Kind::Reflect | Kind::Map => true,
+            Kind::Any | Kind::Reflect | Kind::Map | Kind::List => true,
             Kind::Object(name) => name.starts_with('*'),
             _ => false,
         }
@@ -130,6 +140,8 @@ impl Kind {
                 matches!(value, Value::Object(object) if object.type_name() == "time.Time")
             }
             Kind::Duration => matches!(value, Value::Duration(_)),
+            Kind::List => matches!(value, Value::List(list) if list.kind() == ListType::Any),
+            Kind::Uint32 => false,
             Kind::Object(name) => {
                 matches!(value, Value::Object(object) if object.type_name() == name)
             }
@@ -150,6 +162,9 @@ const FAMILIES: &[&[Function]] = &[
     defaults::TABLE,
     encoding::TABLE,
     crypto::TABLE,
+    aes::TABLE,
+    certificates::TABLE,
+    derive_password::TABLE,
     dates::TABLE,
     regexes::TABLE,
     semver::TABLE,
@@ -157,6 +172,7 @@ const FAMILIES: &[&[Function]] = &[
     paths::TABLE,
     data::TABLE,
     duration::TABLE,
+    toml::TABLE,
     include::TABLE,
 ];
 

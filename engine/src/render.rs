@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Chart;
+pub use crate::template::World;
 use crate::template::{
     Budget, Environment, Map, MapType, Run, TemplateError, TemplateSet, on_large_stack,
 };
@@ -54,6 +55,8 @@ pub struct Options<'a> {
     /// Whole numbers in `values` are Go's int64, as `--set` makes them. Otherwise every number is a
     /// float64, as in values that were read from JSON or YAML.
     pub keep_integers: bool,
+    /// What `now`, passwords, keys and certificates are made of.
+    pub world: World<'a>,
     /// What all templates together may use: [`Budget::default`], unless there is a reason.
     pub budget: Budget,
 }
@@ -186,8 +189,12 @@ pub fn execute(
         let parsed = chart.parsed.get(&renderable.path, &renderable.data);
         set.add(&parsed.map_err(|error| RenderError::Template(error.into()))?);
     }
-    let environment =
-        Environment { lookup: options.lookup, budget: options.budget, ..Environment::system() };
+    let environment = Environment {
+        lookup: options.lookup,
+        now: options.world.now,
+        random: options.world.random,
+        budget: options.budget,
+    };
     let run = Run::new(&environment);
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {

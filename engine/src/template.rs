@@ -24,7 +24,7 @@ pub(crate) mod values_methods;
 pub(crate) mod weight;
 
 pub(crate) use environment::Run;
-pub use environment::{Budget, Environment, on_large_stack};
+pub use environment::{Budget, Environment, World, on_large_stack};
 pub use error::{Cause, ExecError, ParseError, TemplateError};
 pub use from_json::{from_json, from_json_with_integers};
 pub(crate) use object::NilPointer;

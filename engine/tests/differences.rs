@@ -1,7 +1,7 @@
 //! The differences from Helm that `docs/compatibility.md` lists are as it says, no more and no less.
 
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, render};
 
@@ -24,6 +24,7 @@ fn ours(template: &str) -> String {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: World::system(),
         budget: Budget::default(),
     };
     let chart = Chart::from_files(files).expect("a chart");
@@ -55,34 +56,6 @@ fn known_differences_are_as_they_are_listed() {
         cases += 1;
     }
     assert!(cases > 0, "no case was found");
-}
-
-/// What `functions::refused` refuses; the list of `docs/compatibility.md`.
-#[test]
-fn refused_functions_name_themselves() {
-    for call in [
-        "genCA \"x\" 1",
-        "genCAWithKey \"x\" 1 \"k\"",
-        "genSelfSignedCert \"x\" nil nil 1",
-        "genSelfSignedCertWithKey \"x\" nil nil 1 \"k\"",
-        "genSignedCert \"x\" nil nil 1 nil",
-        "genSignedCertWithKey \"x\" nil nil 1 nil \"k\"",
-        "buildCustomCert \"a\" \"b\"",
-        "genPrivateKey \"rsa\"",
-        "encryptAES \"k\" \"x\"",
-        "decryptAES \"k\" \"x\"",
-        "derivePassword 1 \"long\" \"p\" \"u\" \"s\"",
-        "toToml 1",
-        "mustToToml 1",
-        "fromToml \"\"",
-        "toYamlPretty 1",
-    ] {
-        let name = call.split(' ').next().expect("a name");
-        let error = printed(&format!("{{{{ {call} }}}}"));
-        assert!(error.contains(&format!("the function {name} is not supported")), "{error}");
-        let unused = printed(&format!("{{{{ if false }}}}{{{{ {call} }}}}{{{{ end }}}}"));
-        assert_eq!(unused, "", "{call}");
-    }
 }
 
 #[test]

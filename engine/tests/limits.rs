@@ -264,6 +264,7 @@ fn all_templates_of_a_chart_have_one_budget() {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: pinnace_engine::render::World::system(),
         budget: Budget { steps: 10_000, ..Budget::default() },
     };
     render(&chart(3), &serde_json::Value::Null, &options).expect("few steps");

@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render};
 
@@ -90,6 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         lookup: None,
         skip_schema_validation: args.skip_schema_validation,
         keep_integers: true,
+        world: World::system(),
         budget: Budget::default(),
     };
     let rendered = render(&chart, &serde_json::Value::Object(values), &options)?;

@@ -36,6 +36,7 @@ pub fn time(path: &Path) -> anyhow::Result<Times> {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: pinnace_engine::render::World::system(),
         budget: Budget::default(),
     };
     let none = serde_json::Value::Null;

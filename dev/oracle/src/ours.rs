@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, execute};
+use pinnace_engine::render::{Capabilities, Operation, Options, World, execute};
 use pinnace_engine::template::Budget;
 
 use crate::case::Case;
@@ -52,6 +52,7 @@ fn outcome(case: &Case) -> Outcome {
         lookup: None,
         skip_schema_validation: true,
         keep_integers: case.integers,
+        world: World::system(),
         budget: Budget::default(),
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;

@@ -1,12 +1,12 @@
-//! Sprig: hashes, passwords, randomness. What makes keys and certificates is refused by name.
+//! Sprig: hashes, passwords, randomness, which is the caller's.
 
 use sha1::Sha1;
 use sha2::{Digest, Sha256, Sha512};
 
-use super::{Call, Function, Kind, Returned, bytes, int, refused, text};
+use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::Value;
 
-use Kind::{Any, Int, String as S};
+use Kind::{Int, String as S};
 
 const ALPHA: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 const ALPHANUMERIC: &[u8] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -50,21 +50,6 @@ pub(super) const TABLE: &[Function] = &[
     }),
     // Without DNS, as Helm renders by default.
     Function::new("getHostByName", &[S], |_, _| Ok("".into())),
-    Function::new("genPrivateKey", &[S], |_, _| refused("genPrivateKey")),
-    Function::new("derivePassword", &[Any, S, S, S, S], |_, _| refused("derivePassword")),
-    Function::new("buildCustomCert", &[S, S], |_, _| refused("buildCustomCert")),
-    Function::new("genCA", &[S, Int], |_, _| refused("genCA")),
-    Function::new("genCAWithKey", &[S, Int, S], |_, _| refused("genCAWithKey")),
-    Function::new("genSelfSignedCert", &[S, Any, Any, Int], |_, _| refused("genSelfSignedCert")),
-    Function::new("genSelfSignedCertWithKey", &[S, Any, Any, Int, S], |_, _| {
-        refused("genSelfSignedCertWithKey")
-    }),
-    Function::new("genSignedCert", &[S, Any, Any, Int, Any], |_, _| refused("genSignedCert")),
-    Function::new("genSignedCertWithKey", &[S, Any, Any, Int, Any, S], |_, _| {
-        refused("genSignedCertWithKey")
-    }),
-    Function::new("encryptAES", &[S, S], |_, _| refused("encryptAES")),
-    Function::new("decryptAES", &[S, S], |_, _| refused("decryptAES")),
 ];
 
 fn adler32(bytes: &[u8]) -> u32 {
@@ -75,11 +60,17 @@ fn adler32(bytes: &[u8]) -> u32 {
     b << 16 | a
 }
 
+/// What a hash costs in steps: it is made to take long.
+const BCRYPT_COST: u64 = 200_000;
+
 /// Cost 10, as Sprig. An error becomes the text.
 fn hash_password(c: &Call<'_>, password: &[u8]) -> Value {
     let failed = |what: String| format!("failed to encrypt string with bcrypt: {what}").into();
     if password.len() > 72 {
         return failed("bcrypt: password length exceeds 72 bytes".into());
+    }
+    if c.run.spend(BCRYPT_COST).is_err() {
+        return "".into();
     }
     let mut salt = [0; 16];
     (c.run.environment.random)(&mut salt);

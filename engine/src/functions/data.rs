@@ -12,9 +12,6 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("toYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0]).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0])?.into())),
     Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
-    Function::new("toToml", &[Any], |_, _| super::refused("toToml")),
-    Function::new("mustToToml", &[Any], |_, _| super::refused("mustToToml")),
-    Function::new("fromToml", &[S], |_, _| super::refused("fromToml")),
     Function::new("fromYaml", &[S], |_, a| Ok(from_yaml(&a[0], Value::map::<&str>([]), object))),
     Function::new("fromYamlArray", &[S], |_, a| {
         Ok(from_yaml(&a[0], Value::list(Vec::new()), array))

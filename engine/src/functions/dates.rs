@@ -1,8 +1,11 @@
 //! Sprig: dates, in the layouts of Go. The zone of the machine is taken to be UTC.
 
 mod layout;
+mod parse;
+mod zone;
 
 use std::any::Any;
+use std::rc::Rc;
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
@@ -12,7 +15,9 @@ use crate::template::{Method, NilPointer, Object, Value};
 use Kind::{Any as Whatever, String as S};
 
 pub(super) const TABLE: &[Function] = &[
-    Function::new("now", &[], |c, _| Ok(time(c.run.environment.now.fixed_offset()))),
+    Function::new("now", &[], |c, _| {
+        Ok(Value::object(Time::utc(c.run.environment.now.fixed_offset())))
+    }),
     Function::new("ago", &[Whatever], |c, a| {
         let age = c.run.environment.now.fixed_offset() - moment(c, &a[0]);
         let nanoseconds = age.num_nanoseconds().unwrap_or(i64::MAX);
@@ -30,17 +35,19 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("mustDateModify", &[S, Kind::Time], |_, a| modify(a)),
     Function::new("must_date_modify", &[S, Kind::Time], |_, a| modify(a)),
     Function::new("toDate", &[S, S], |_, a| {
-        Ok(time(layout::parse(&text(&a[0]), &text(&a[1])).unwrap_or_else(|_| zero())))
+        Ok(Value::object(
+            parse::parse(&text(&a[0]), &text(&a[1])).unwrap_or_else(|_| Time::utc(zero())),
+        ))
     }),
     Function::new("mustToDate", &[S, S], |_, a| {
-        Ok(time(layout::parse(&text(&a[0]), &text(&a[1]))?))
+        Ok(Value::object(parse::parse(&text(&a[0]), &text(&a[1]))?))
     }),
     Function::new("unixEpoch", &[Kind::Time], |_, a| {
         Ok(as_time(&a[0]).unwrap_or_else(zero).timestamp().to_string().into())
     }),
     Function::new("duration", &[Whatever], |_, a| {
         let seconds: i64 = match &a[0] {
-            Value::String(s) => s.text().parse().unwrap_or(0),
+            Value::String(s) => saturating(&s.text()),
             Value::Int64(i) => *i,
             _ => 0,
         };
@@ -60,6 +67,15 @@ pub(super) const TABLE: &[Function] = &[
         Ok(coarse(nanoseconds.unsigned_abs()).into())
     }),
 ];
+
+/// strconv.ParseInt, its error ignored: a number out of range is the nearest.
+fn saturating(text: &str) -> i64 {
+    text.parse().unwrap_or_else(|error: std::num::ParseIntError| match error.kind() {
+        std::num::IntErrorKind::PosOverflow => i64::MAX,
+        std::num::IntErrorKind::NegOverflow => i64::MIN,
+        _ => 0,
+    })
+}
 
 /// The largest unit only: `3d`.
 fn coarse(nanoseconds: u64) -> String {
@@ -81,10 +97,25 @@ fn coarse(nanoseconds: u64) -> String {
 type Moment = DateTime<FixedOffset>;
 
 /// Go's time.Time.
-pub(super) struct Time(Moment);
+pub(super) struct Time {
+    pub at: Moment,
+    /// The abbreviation of its zone; empty for one that has only an offset.
+    zone: Rc<str>,
+}
 
-fn time(moment: Moment) -> Value {
-    Value::object(Time(moment))
+impl Time {
+    pub fn new(at: Moment, zone: &str) -> Self {
+        Time { at, zone: zone.into() }
+    }
+
+    pub fn utc(at: Moment) -> Self {
+        Time::new(at, "UTC")
+    }
+
+    /// Another time in the same zone.
+    fn moved(&self, at: Moment) -> Value {
+        Value::object(Time { at, zone: self.zone.clone() })
+    }
 }
 
 /// Year 1, Go's zero time.
@@ -94,7 +125,7 @@ fn zero() -> Moment {
 
 fn as_time(value: &Value) -> Option<Moment> {
     match value {
-        Value::Object(object) => object.as_any().downcast_ref::<Time>().map(|t| t.0),
+        Value::Object(object) => object.as_any().downcast_ref::<Time>().map(|t| t.at),
         _ => None,
     }
 }
@@ -116,17 +147,17 @@ fn in_zone(c: &Call<'_>, a: &[Value]) -> Returned {
     Ok(format(c, &a[0], &a[1], &text(&a[2])))
 }
 
-/// All zones are UTC here: the engine carries no zone database, and Sprig falls back to UTC itself.
-fn format(c: &Call<'_>, layout: &Value, date: &Value, _zone: &str) -> Value {
-    let utc = moment(c, date).with_timezone(&Utc).fixed_offset();
-    layout::format(&text(layout), &utc, "UTC").into()
+fn format(c: &Call<'_>, layout: &Value, date: &Value, zone: &str) -> Value {
+    let (at, zone) = zone::within(moment(c, date), zone);
+    layout::format(&text(layout), &at, &zone).into()
 }
 
 fn modify(a: &[Value]) -> Returned {
     let by = duration::parse(&text(&a[0]))?;
-    let moment = as_time(&a[1]).unwrap_or_else(zero);
-    let moved = moment.checked_add_signed(chrono::Duration::nanoseconds(by));
-    moved.map(time).ok_or_else(|| "the date is out of range".into())
+    let Value::Object(object) = &a[1] else { return Ok(a[1].clone()) };
+    let Some(time) = object.as_any().downcast_ref::<Time>() else { return Ok(a[1].clone()) };
+    let moved = time.at.checked_add_signed(chrono::Duration::nanoseconds(by));
+    moved.map(|at| time.moved(at)).ok_or_else(|| "the date is out of range".into())
 }
 
 impl Object for Time {
@@ -138,8 +169,8 @@ impl Object for Time {
         // Seconds are counted from the year 1, and UTC is spelt as no location.
         const YEAR_1: i64 = 62_135_596_800;
         Some(vec![
-            ("wall", Value::Uint64(self.0.timestamp_subsec_nanos().into())),
-            ("ext", Value::Int64(self.0.timestamp() + YEAR_1)),
+            ("wall", Value::Uint64(self.at.timestamp_subsec_nanos().into())),
+            ("ext", Value::Int64(self.at.timestamp() + YEAR_1)),
             ("loc", Value::object(NilPointer("*time.Location"))),
         ])
     }
@@ -155,7 +186,7 @@ impl Object for Time {
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
-        let t = &self.0;
+        let t = &self.at;
         Some(Ok(match (name, arguments) {
             ("Unix", []) => Value::Int64(t.timestamp()),
             ("UnixMilli", []) => Value::Int64(t.timestamp_millis()),
@@ -168,13 +199,13 @@ impl Object for Time {
             ("Nanosecond", []) => Value::Int(t.nanosecond().into()),
             ("YearDay", []) => Value::Int(t.ordinal().into()),
             ("IsZero", []) => Value::Bool(*t == zero()),
-            ("UTC", []) => time(t.with_timezone(&Utc).fixed_offset()),
+            ("UTC", []) => Value::object(Time::utc(t.with_timezone(&Utc).fixed_offset())),
             ("String", []) => self.text().unwrap_or_default().into(),
             ("Format", [Value::String(layout)]) => {
-                layout::format(&layout.text(), t, layout::zone_name(t)).into()
+                layout::format(&layout.text(), t, &self.zone).into()
             }
             ("AddDate", [Value::Int(years), Value::Int(months), Value::Int(days)]) => {
-                return Some(add_date(t, *years, *months, *days).map(time));
+                return Some(add_date(t, *years, *months, *days).map(|at| self.moved(at)));
             }
             _ => return None,
         }))
@@ -182,11 +213,11 @@ impl Object for Time {
 
     fn text(&self) -> Option<String> {
         let layout = "2006-01-02 15:04:05.999999999 -0700 MST";
-        Some(layout::format(layout, &self.0, layout::zone_name(&self.0)))
+        Some(layout::format(layout, &self.at, &self.zone))
     }
 
     fn json(&self) -> serde_json::Value {
-        layout::format("2006-01-02T15:04:05.999999999Z07:00", &self.0, "").into()
+        layout::format("2006-01-02T15:04:05.999999999Z07:00", &self.at, "").into()
     }
 
     fn as_any(&self) -> &dyn Any {

@@ -15,13 +15,17 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("b32dec", ONE, |_, a| Ok(decode32(bytes(&a[0])))),
 ];
 
-/// Line ends are skipped; an error becomes the text, as in Sprig.
+/// An error becomes the text, as in Sprig.
 fn decode64(text: &[u8]) -> Value {
+    decode(text).map_or_else(Value::from, Value::string)
+}
+
+/// base64.StdEncoding.DecodeString: line ends are skipped.
+pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
     let clean: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
-    if let Ok(decoded) = decoder64().decode(&clean) {
-        return Value::string(decoded);
-    }
-    format!("illegal base64 data at input byte {}", bad_byte64(text)).into()
+    decoder64()
+        .decode(&clean)
+        .map_err(|_| format!("illegal base64 data at input byte {}", bad_byte64(text)))
 }
 
 /// Go accepts bits that say nothing in the last character.

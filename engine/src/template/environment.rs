@@ -10,6 +10,22 @@ use super::parsed::ParsedTexts;
 use super::{Str, Value, weight};
 use crate::render::Lookup;
 
+/// Time and randomness: with the same, a rendering gives the same.
+#[derive(Clone, Copy)]
+pub struct World<'a> {
+    /// For `now` and its kin, and the dates of certificates.
+    pub now: DateTime<Utc>,
+    /// Fills the buffer with random bytes, for passwords and keys.
+    pub random: &'a (dyn Fn(&mut [u8]) + Sync),
+}
+
+impl World<'_> {
+    /// The clock and the randomness of the operating system.
+    pub fn system() -> Self {
+        World { now: Utc::now(), random: &system_random }
+    }
+}
+
 /// Where a run gets the things that are not in its input.
 pub struct Environment<'a> {
     /// None: `lookup` finds nothing.

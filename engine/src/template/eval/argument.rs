@@ -44,6 +44,10 @@ impl<'t> State<'t, '_> {
             (Kind::Float, Term::Number { number, .. }) if number.float.is_some() => {
                 return Ok(Value::Float(number.float.unwrap_or_default()));
             }
+            (Kind::Uint32, Term::Number { number, .. }) if number.uint.is_some() => {
+                return Ok(Value::Uint64(number.uint.unwrap_or_default()));
+            }
+            (Kind::Uint32, _) => "unsigned integer",
             (Kind::Bool, _) => "bool",
             (Kind::String, _) => "string",
             (Kind::Int | Kind::Duration, _) => "integer",
