@@ -46,9 +46,11 @@ fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
         Cause::Wrapped(format!("{words} {quoted}"), error)
     };
     let mut set = call.set.clone();
-    set.parse(ANONYMOUS, &source).map_err(|e| wrap("cannot parse template", e))?;
+    let own = set.parse_file(ANONYMOUS, &source).map_err(|e| wrap("cannot parse template", e))?;
+    // A blank text inside of another `tpl` leaves that one's template in place, and still runs itself.
+    let Some(own) = own else { return Ok(Value::string("")) };
     let out = set
-        .run(ANONYMOUS, args[1].clone(), call.run)
+        .run_template(&own, args[1].clone(), call.run)
         .map_err(|e| wrap("error during tpl function execution for", e))?;
     Ok(erase_no_value(&Str::from(out)).into())
 }

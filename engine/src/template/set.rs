@@ -23,13 +23,27 @@ impl TemplateSet {
     /// Parses a file and adds it and all it defines. A name that exists is replaced,
     /// unless the new body is blank: Go's rule, by which a parent chart overrides its subcharts.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
+        self.parse_file(name, text).map(drop)
+    }
+
+    /// The same; gives the file's own template, even if that is blank and replaces none.
+    pub(crate) fn parse_file(
+        &mut self,
+        name: &str,
+        text: &str,
+    ) -> Result<Option<Arc<Template>>, TemplateError> {
+        let mut own = None;
         for template in parser::parse(name, text)? {
+            let template = Arc::new(template);
+            if template.name == name {
+                own = Some(template.clone());
+            }
             if template.root.is_empty() && self.templates.contains_key(&template.name) {
                 continue;
             }
-            self.templates.insert(template.name.clone(), Arc::new(template));
+            self.templates.insert(template.name.clone(), template);
         }
-        Ok(())
+        Ok(own)
     }
 
     /// Runs a template with `data` as dot and gives its text, `<no value>` erased as Helm does.
@@ -52,9 +66,19 @@ impl TemplateSet {
         run: &Run<'_>,
     ) -> Result<Vec<u8>, TemplateError> {
         match self.get(name) {
-            Some(template) => eval::execute(self, template, data, run),
+            Some(template) => self.run_template(template, data, run),
             None => Err(TemplateError::Missing { name: name.to_owned() }),
         }
+    }
+
+    /// A template that need not be in the set, among the templates of the set.
+    pub(crate) fn run_template(
+        &self,
+        template: &Template,
+        data: Value,
+        run: &Run<'_>,
+    ) -> Result<Vec<u8>, TemplateError> {
+        eval::execute(self, template, data, run)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Template> {
