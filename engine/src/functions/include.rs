@@ -52,7 +52,7 @@ fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
     let out = set
         .run_template(&own, args[1].clone(), call.run)
         .map_err(|e| wrap("error during tpl function execution for", e))?;
-    Ok(erase_no_value(&Str::from(out)).into())
+    Ok(Value::string(erase_no_value(out)))
 }
 
 fn required(_: &Call<'_>, args: &[Value]) -> Returned {
