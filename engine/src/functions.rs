@@ -22,7 +22,6 @@ mod regexes;
 pub(crate) mod semver;
 mod strings;
 mod urls;
-pub(crate) mod values;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -36,38 +36,6 @@ impl<'t> State<'t, '_> {
             _ => (function.body)(&call, &values),
         };
         self.run.ascend();
-        self.outcome(function.name, node, result)
-    }
-
-    /// Calls a method of a value; the parameters are those after the receiver.
-    pub(super) fn method(
-        &mut self,
-        dot: &Operand,
-        method: &'static Function,
-        node: &'t dyn Located,
-        receiver: Value,
-        args: &'t [Term],
-        last: Option<Operand>,
-    ) -> Result<Operand, TemplateError> {
-        let args = args.get(1..).unwrap_or_default();
-        self.check_arity(method, args.len(), last.is_some())?;
-        let mut values = vec![receiver];
-        for (i, arg) in args.iter().enumerate() {
-            values.push(self.argument(dot, method.kind_of(i), arg)?.value);
-        }
-        if let Some(operand) = last {
-            values.push(self.validate(operand, method.kind_of(args.len()))?.value);
-        }
-        let result = (method.body)(&Call { set: self.set, run: self.run }, &values);
-        self.outcome(method.name, node, result)
-    }
-
-    fn outcome(
-        &mut self,
-        name: &str,
-        node: &'t dyn Located,
-        result: Result<Value, Cause>,
-    ) -> Result<Operand, TemplateError> {
         let result = result.and_then(|value| {
             self.run.check()?;
             if let Value::String(text) | Value::Bytes(text) = &value {
@@ -80,7 +48,7 @@ impl<'t> State<'t, '_> {
             Ok(value) => Ok(Operand::plain(value)),
             Err(cause) => {
                 self.at = Some(node);
-                Err(self.fail(format!("error calling {name}"), Some(cause)))
+                Err(self.fail(format!("error calling {}", function.name), Some(cause)))
             }
         }
     }

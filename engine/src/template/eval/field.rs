@@ -42,11 +42,6 @@ impl<'t> State<'t, '_> {
                 return self.error(format!("nil pointer evaluating interface {{}}.{name}"));
             }
             Value::Map(map) => {
-                if map.kind() == MapType::Values
-                    && let Some(method) = crate::functions::values::method(name)
-                {
-                    return self.method(dot, method, node, receiver.value, args, last);
-                }
                 if has_args {
                     return self.error(format!("{name} is not a method but has arguments"));
                 }

@@ -1,0 +1,34 @@
+//! Tokens.
+
+use super::Mark;
+
+/// A token and where it starts.
+#[derive(Clone, Debug)]
+pub(in crate::yaml) struct Token {
+    pub(in crate::yaml) kind: TokenKind,
+    pub(in crate::yaml) start: Mark,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::yaml) enum TokenKind {
+    StreamEnd,
+    VersionDirective { major: u32, minor: u32 },
+    TagDirective { handle: String, prefix: String },
+    DocumentStart,
+    DocumentEnd,
+    BlockSequenceStart,
+    BlockMappingStart,
+    BlockEnd,
+    FlowSequenceStart,
+    FlowSequenceEnd,
+    FlowMappingStart,
+    FlowMappingEnd,
+    BlockEntry,
+    FlowEntry,
+    Key,
+    Value,
+    Alias(String),
+    Anchor(String),
+    Tag { handle: String, suffix: String },
+    Scalar { text: String, plain: bool },
+}
