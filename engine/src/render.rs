@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Chart;
-use crate::template::{Environment, Map, MapType, TemplateError, TemplateSet, on_large_stack};
+use crate::template::{
+    Budget, Environment, Map, MapType, Run, TemplateError, TemplateSet, on_large_stack,
+};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
@@ -52,6 +54,8 @@ pub struct Options<'a> {
     /// Whole numbers in `values` are Go's int64, as `--set` makes them. Otherwise every number is a
     /// float64, as in values that were read from JSON or YAML.
     pub keep_integers: bool,
+    /// What all templates together may use: [`Budget::default`], unless there is a reason.
+    pub budget: Budget,
 }
 
 /// One object of the release, in install order.
@@ -178,9 +182,12 @@ pub fn execute(
     let renderables = context::renderables(chart, values, options);
     let mut set = TemplateSet::new();
     for renderable in &renderables {
-        set.parse(&renderable.path, &renderable.text).map_err(RenderError::Template)?;
+        let parsed = chart.parsed.get(&renderable.path, &renderable.data);
+        set.add(&parsed.map_err(|error| RenderError::Template(error.into()))?);
     }
-    let environment = Environment { lookup: options.lookup, ..Environment::system() };
+    let environment =
+        Environment { lookup: options.lookup, budget: options.budget, ..Environment::system() };
+    let run = Run::new(&environment);
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
         let template = BTreeMap::from([
@@ -190,8 +197,7 @@ pub fn execute(
         let template = Map::new(MapType::Values, template);
         renderable.context.set("Template", crate::template::Value::Map(template));
         let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
-        let text =
-            set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
+        let text = set.text(&renderable.path, dot, &run).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);
     }
     Ok(files)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::render::{Capabilities, Operation, Options};
-use pinnace_engine::template::{Environment, TemplateSet, Value, on_large_stack};
+use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render};
 
 use crate::cli::chart_source;
@@ -90,6 +90,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         lookup: None,
         skip_schema_validation: args.skip_schema_validation,
         keep_integers: true,
+        budget: Budget::default(),
     };
     let rendered = render(&chart, &serde_json::Value::Object(values), &options)?;
     for warning in &rendered.warnings {

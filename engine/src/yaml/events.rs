@@ -1,5 +1,6 @@
 //! Tokens to events: YAML's grammar as libyaml has it, with the words that go-yaml has for mistakes.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::read::YamlError;
@@ -10,18 +11,39 @@ pub(super) const YAML_NAMESPACE: &str = "tag:yaml.org,2002:";
 
 /// What a document is made of. An anchor is a number, 0 for none.
 #[derive(Debug)]
-pub(super) enum Event {
+pub(super) enum Event<'a> {
     DocumentStart,
     DocumentEnd,
     StreamEnd,
     /// Of the anchor with this number.
     Alias(usize),
     /// `plain`: what it means is to be told from its text.
-    Scalar { text: String, plain: bool, anchor: usize, tag: Option<String> },
-    Sequence { anchor: usize },
+    Scalar {
+        text: Cow<'a, str>,
+        plain: bool,
+        anchor: usize,
+        tag: Option<String>,
+    },
+    Sequence {
+        anchor: usize,
+    },
     SequenceEnd,
-    Mapping { anchor: usize },
+    Mapping {
+        anchor: usize,
+    },
     MappingEnd,
+}
+
+impl Event<'_> {
+    /// 0: none.
+    pub(super) fn anchor(&self) -> usize {
+        match self {
+            Self::Scalar { anchor, .. } | Self::Sequence { anchor } | Self::Mapping { anchor } => {
+                *anchor
+            }
+            _ => 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -55,7 +77,7 @@ pub(super) struct Events<'a> {
     pub(super) line: usize,
 }
 
-type Parsed = Result<Event, YamlError>;
+type Parsed<'a> = Result<Event<'a>, YamlError>;
 
 impl<'a> Events<'a> {
     pub(super) fn new(text: &'a str) -> Self {
@@ -70,7 +92,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    pub(super) fn next(&mut self) -> Parsed {
+    pub(super) fn next(&mut self) -> Parsed<'a> {
         self.line = self.scanner.peek()?.start.line + 1;
         match self.state {
             State::DocumentStart { implicit } => self.document_start(implicit),
@@ -94,7 +116,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn kind(&mut self) -> Result<&TokenKind, YamlError> {
+    fn kind(&mut self) -> Result<&TokenKind<'a>, YamlError> {
         Ok(&self.scanner.peek()?.kind)
     }
 
@@ -103,7 +125,7 @@ impl<'a> Events<'a> {
     }
 
     /// Takes the next token if it is this one.
-    fn accept(&mut self, kind: &TokenKind) -> Result<bool, YamlError> {
+    fn accept(&mut self, kind: &TokenKind<'_>) -> Result<bool, YamlError> {
         let found = self.kind()? == kind;
         if found {
             self.skip();
@@ -111,7 +133,7 @@ impl<'a> Events<'a> {
         Ok(found)
     }
 
-    fn next_is(&mut self, kinds: &[TokenKind]) -> Result<bool, YamlError> {
+    fn next_is(&mut self, kinds: &[TokenKind<'_>]) -> Result<bool, YamlError> {
         Ok(kinds.contains(self.kind()?))
     }
 
@@ -120,15 +142,15 @@ impl<'a> Events<'a> {
     }
 
     /// A node, after which `then` follows.
-    fn node_then(&mut self, then: State, block: bool, indentless: bool) -> Parsed {
+    fn node_then(&mut self, then: State, block: bool, indentless: bool) -> Parsed<'a> {
         self.states.push(then);
         self.node(block, indentless)
     }
 
     /// A node that is not there, after which `then` follows.
-    fn empty_then(&mut self, then: State) -> Parsed {
+    fn empty_then(&mut self, then: State) -> Parsed<'a> {
         self.state = then;
-        Ok(Event::Scalar { text: String::new(), plain: true, anchor: 0, tag: None })
+        Ok(Event::Scalar { text: Cow::Borrowed(""), plain: true, anchor: 0, tag: None })
     }
 
     /// go-yaml counts the lines of these mistakes from 0 and leaves the first one out.
@@ -137,7 +159,7 @@ impl<'a> Events<'a> {
         Err(YamlError { line, message: message.to_owned() })
     }
 
-    fn document_start(&mut self, implicit: bool) -> Parsed {
+    fn document_start(&mut self, implicit: bool) -> Parsed<'a> {
         if !implicit {
             while self.accept(&TokenKind::DocumentEnd)? {}
         }
@@ -189,7 +211,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn document_content(&mut self) -> Parsed {
+    fn document_content(&mut self) -> Parsed<'a> {
         match self.kind()? {
             TokenKind::VersionDirective { .. }
             | TokenKind::TagDirective { .. }
@@ -203,14 +225,14 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn document_end(&mut self) -> Parsed {
+    fn document_end(&mut self) -> Parsed<'a> {
         self.accept(&TokenKind::DocumentEnd)?;
         self.tags.clear();
         self.state = State::DocumentStart { implicit: false };
         Ok(Event::DocumentEnd)
     }
 
-    fn node(&mut self, block: bool, indentless: bool) -> Parsed {
+    fn node(&mut self, block: bool, indentless: bool) -> Parsed<'a> {
         if let TokenKind::Alias(name) = self.kind()? {
             let name = name.clone();
             let Some(anchor) = self.anchors.get(&name).copied() else {
@@ -245,7 +267,7 @@ impl<'a> Events<'a> {
             TokenKind::BlockMappingStart if block => State::BlockMappingKey { first: true },
             _ if anchor != 0 || tag.is_some() => {
                 self.pop();
-                return Ok(Event::Scalar { text: String::new(), plain: true, anchor, tag });
+                return Ok(Event::Scalar { text: Cow::Borrowed(""), plain: true, anchor, tag });
             }
             _ => return self.error("did not find expected node content"),
         };
@@ -292,7 +314,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn block_sequence(&mut self, first: bool) -> Parsed {
+    fn block_sequence(&mut self, first: bool) -> Parsed<'a> {
         if first {
             self.skip();
         }
@@ -311,7 +333,7 @@ impl<'a> Events<'a> {
     }
 
     /// A sequence that is not further in than the key it belongs to.
-    fn indentless_sequence(&mut self) -> Parsed {
+    fn indentless_sequence(&mut self) -> Parsed<'a> {
         use TokenKind::{BlockEnd, BlockEntry, Key, Value};
         if !self.accept(&BlockEntry)? {
             self.pop();
@@ -323,7 +345,7 @@ impl<'a> Events<'a> {
         }
     }
 
-    fn block_mapping_key(&mut self, first: bool) -> Parsed {
+    fn block_mapping_key(&mut self, first: bool) -> Parsed<'a> {
         use TokenKind::{BlockEnd, Key, Value};
         if first {
             self.skip();
@@ -341,7 +363,7 @@ impl<'a> Events<'a> {
         Ok(Event::MappingEnd)
     }
 
-    fn block_mapping_value(&mut self) -> Parsed {
+    fn block_mapping_value(&mut self) -> Parsed<'a> {
         use TokenKind::{BlockEnd, Key, Value};
         let then = State::BlockMappingKey { first: false };
         if self.accept(&Value)? && !self.next_is(&[Key, Value, BlockEnd])? {
@@ -350,7 +372,7 @@ impl<'a> Events<'a> {
         self.empty_then(then)
     }
 
-    fn flow_sequence(&mut self, first: bool) -> Parsed {
+    fn flow_sequence(&mut self, first: bool) -> Parsed<'a> {
         use TokenKind::{FlowEntry, FlowSequenceEnd, Key};
         if first {
             self.skip();
@@ -373,7 +395,7 @@ impl<'a> Events<'a> {
     }
 
     /// The key of a mapping of one pair: `[a: b]`.
-    fn pair_key(&mut self) -> Parsed {
+    fn pair_key(&mut self) -> Parsed<'a> {
         use TokenKind::{FlowEntry, FlowSequenceEnd, Value};
         if !self.next_is(&[Value, FlowEntry, FlowSequenceEnd])? {
             return self.node_then(State::PairValue, false, false);
@@ -382,7 +404,7 @@ impl<'a> Events<'a> {
         self.empty_then(State::PairValue)
     }
 
-    fn pair_value(&mut self) -> Parsed {
+    fn pair_value(&mut self) -> Parsed<'a> {
         use TokenKind::{FlowEntry, FlowSequenceEnd, Value};
         if self.accept(&Value)? && !self.next_is(&[FlowEntry, FlowSequenceEnd])? {
             return self.node_then(State::PairEnd, false, false);
@@ -390,7 +412,7 @@ impl<'a> Events<'a> {
         self.empty_then(State::PairEnd)
     }
 
-    fn flow_mapping_key(&mut self, first: bool) -> Parsed {
+    fn flow_mapping_key(&mut self, first: bool) -> Parsed<'a> {
         use TokenKind::{FlowEntry, FlowMappingEnd, Key, Value};
         if first {
             self.skip();
@@ -415,7 +437,7 @@ impl<'a> Events<'a> {
         Ok(Event::MappingEnd)
     }
 
-    fn flow_mapping_value(&mut self, empty: bool) -> Parsed {
+    fn flow_mapping_value(&mut self, empty: bool) -> Parsed<'a> {
         use TokenKind::{FlowEntry, FlowMappingEnd, Value};
         let then = State::FlowMappingKey { first: false };
         if !empty && self.accept(&Value)? && !self.next_is(&[FlowEntry, FlowMappingEnd])? {

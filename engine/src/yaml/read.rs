@@ -1,5 +1,6 @@
 //! The reader: events, given go-yaml v2's meaning.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
@@ -14,8 +15,10 @@ use super::{
 
 /// How deep mappings and sequences may nest.
 const MAX_DEPTH: usize = 200;
-/// Nodes that aliases may expand to in one document, above the ones written out.
+/// Nodes that aliases may expand to in one document, above the ones written out. A long text counts
+/// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
+const TEXT_PER_NODE: usize = 64;
 
 /// Why a text is not YAML that Helm reads, in go-yaml's words. Quotes nothing of the text but keys
 /// and short scalars.
@@ -47,12 +50,25 @@ pub fn from_str(text: &str) -> Result<Value, YamlError> {
 
 /// As [`from_str`], but a float stays a float, however whole.
 pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
+    read(text, None)
+}
+
+/// As [`from_str`], but if the text is a mapping then only these of its entries are there: the rest
+/// is read, too, but not kept.
+pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, YamlError> {
+    let mut value = read(text, Some(wanted))?;
+    number::normalise(&mut value);
+    Ok(value)
+}
+
+fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.chars().any(|c| !is_allowed(c)) {
         return Err(error(0, "control characters are not allowed"));
     }
-    let mut reader =
-        Reader { events: Events::new(text), anchors: HashMap::new(), aliased: 0, depth: 0, broken: false };
+    let events = Events::new(text);
+    let anchors = HashMap::new();
+    let mut reader = Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false };
     reader.document()
 }
 
@@ -66,16 +82,13 @@ fn is_allowed(c: char) -> bool {
 
 struct Reader<'a> {
     events: Events<'a>,
-    anchors: HashMap<usize, Anchor>,
+    /// The entries of the topmost mapping to keep; None: all.
+    wanted: Option<&'a [&'a str]>,
+    anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
     /// The text is no YAML from here on.
     broken: bool,
-}
-
-struct Anchor {
-    node: Node,
-    size: usize,
 }
 
 /// A node before JSON: a key may be of any scalar type.
@@ -85,16 +98,22 @@ struct Node {
     merge: bool,
     /// Not a JSON number: infinite, or not a number at all.
     unprintable: Option<f64>,
+    /// Nodes of the tree, itself among them.
+    size: usize,
 }
 
 impl From<Value> for Node {
     fn from(value: Value) -> Self {
-        Self { value, merge: false, unprintable: None }
+        let size = match &value {
+            Value::String(text) => 1 + text.len() / TEXT_PER_NODE,
+            _ => 1,
+        };
+        Self { value, merge: false, unprintable: None, size }
     }
 }
 
-impl Reader<'_> {
-    fn next(&mut self) -> Result<(Event, usize), YamlError> {
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<(Event<'a>, usize), YamlError> {
         let event = self.events.next();
         self.broken = event.is_err();
         Ok((event?, self.events.line))
@@ -107,7 +126,7 @@ impl Reader<'_> {
                 Event::DocumentStart => {}
                 Event::StreamEnd => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line).and_then(|node| node.printable(line));
+                    let value = self.node(event, line, true).and_then(|node| node.printable(line));
                     self.rest()?;
                     return value;
                 }
@@ -116,7 +135,8 @@ impl Reader<'_> {
     }
 
     /// go-yaml reads the whole document before it asks what it means: a mistake in the grammar comes
-    /// first, wherever it stands. What follows must at least begin soundly; further documents are not read.
+    /// first, wherever it stands. What follows must at least begin soundly; further documents are
+    /// not read.
     fn rest(&mut self) -> Result<(), YamlError> {
         while !self.broken {
             if let (Event::DocumentEnd | Event::StreamEnd, _) = self.next()? {
@@ -126,23 +146,28 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn node(&mut self, event: Event, line: usize) -> Result<Node, YamlError> {
-        let (anchor, node, size) = match event {
-            Event::Alias(id) => return self.alias(id, line),
+    /// What is not kept is null, unless an alias may stand for it.
+    fn node(&mut self, event: Event<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
+        let keep = keep || event.anchor() != 0;
+        let (anchor, node) = match event {
+            Event::Alias(id) => return self.alias(id, line, keep),
+            Event::Scalar { plain: false, tag: None, .. } if !keep => {
+                return Ok(Value::Null.into());
+            }
             Event::Scalar { text, plain, anchor, tag } => {
-                (anchor, scalar(&text, plain, tag.as_deref(), line)?, 1)
+                (anchor, scalar(text, plain, tag.as_deref(), line)?)
             }
             Event::Sequence { anchor } => {
                 self.deeper(line)?;
-                let (value, size) = self.sequence()?;
+                let node = self.sequence(keep)?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Event::Mapping { anchor } => {
                 self.deeper(line)?;
-                let (value, size) = self.mapping()?;
+                let node = self.mapping(keep)?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Event::DocumentStart
             | Event::DocumentEnd
@@ -153,7 +178,7 @@ impl Reader<'_> {
             }
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchor { node: node.clone(), size });
+            self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
@@ -166,7 +191,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, line: usize) -> Result<Node, YamlError> {
+    fn alias(&mut self, id: usize, line: usize, keep: bool) -> Result<Node, YamlError> {
         let Some(anchor) = self.anchors.get(&id) else {
             return Err(error(line, "an anchor's value contains itself"));
         };
@@ -174,51 +199,58 @@ impl Reader<'_> {
         if self.aliased > MAX_ALIASED_NODES {
             return Err(error(line, "document contains excessive aliasing"));
         }
+        if !keep {
+            return Ok(Node { unprintable: anchor.unprintable, ..Value::Null.into() });
+        }
         // An alias of a `<<` is no merge key.
-        Ok(Node { merge: false, ..anchor.node.clone() })
+        Ok(Node { merge: false, ..anchor.clone() })
     }
 
-    fn sequence(&mut self) -> Result<(Value, usize), YamlError> {
+    fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Event::SequenceEnd = event {
-                return Ok((Value::Array(items), size));
+                return Ok(Node { size, ..Value::Array(items).into() });
             }
-            let node = self.node(event, line)?;
-            size += nodes(&node.value);
-            items.push(node.printable(line)?);
+            let node = self.node(event, line, keep)?;
+            size += node.size;
+            let item = node.printable(line)?;
+            if keep {
+                items.push(item);
+            }
         }
     }
 
-    fn mapping(&mut self) -> Result<(Value, usize), YamlError> {
+    fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut map = Map::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Event::MappingEnd = event {
-                return Ok((Value::Object(map), size));
+                return Ok(Node { size, ..Value::Object(map).into() });
             }
-            let key = self.node(event, line)?;
+            let key = self.node(event, line, true)?;
+            let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
-            let value = self.node(event, value_line)?.printable(value_line)?;
-            size += 1 + nodes(&value);
+            let value = self.node(event, value_line, keep || key.merge)?;
+            size += key.size + value.size;
+            let value = value.printable(value_line)?;
             if key.merge {
                 merge(&mut map, value)?;
             } else {
-                map.insert(key.into_key(line)?, value);
+                let key = key.into_key(line)?;
+                if keep {
+                    map.insert(key, value);
+                }
             }
         }
     }
-}
 
-/// The nodes of a tree, itself among them.
-fn nodes(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
-        Value::Object(map) => 1 + map.values().map(|v| 1 + nodes(v)).sum::<usize>(),
-        _ => 1,
+    fn wants(&self, key: &Node) -> bool {
+        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
+        self.wanted.is_none_or(wanted)
     }
 }
 
@@ -285,15 +317,14 @@ fn go_syntax(value: &Value) -> String {
 }
 
 fn scalar(
-    text: &str,
+    text: Cow<'_, str>,
     plain: bool,
     tag: Option<&str>,
     line: usize,
 ) -> Result<Node, YamlError> {
-    let as_text = || Value::String(text.to_owned()).into();
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML_NAMESPACE).unwrap_or(tag)) {
-        None if plain => resolve(text, true),
-        None => return Ok(as_text()),
+        None if plain => resolve(&text, true),
+        None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
                 .decode(text.split_ascii_whitespace().collect::<String>())
@@ -301,7 +332,7 @@ fn scalar(
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()).into());
         }
         Some(tag @ ("bool" | "int" | "float" | "null" | "timestamp")) => {
-            let resolved = resolve(text, tag == "timestamp");
+            let resolved = resolve(&text, tag == "timestamp");
             match (tag, resolved) {
                 ("bool", r @ Resolved::Bool(_))
                 | ("int", r @ Resolved::Int(_))
@@ -316,9 +347,9 @@ fn scalar(
             }
         }
         Some("merge") if text == "<<" => {
-            return Ok(Node { value: text.into(), merge: true, unprintable: None });
+            return Ok(Node { merge: true, ..Value::String(text.into_owned()).into() });
         }
-        Some(_) => return Ok(as_text()),
+        Some(_) => return Ok(Value::String(text.into_owned()).into()),
     };
     let merge = text == "<<" && plain && tag.is_none();
     let unprintable = match resolved {
@@ -326,7 +357,7 @@ fn scalar(
         _ => None,
     };
     let value = resolved.into_value(text).unwrap_or(Value::Null);
-    Ok(Node { value, merge, unprintable })
+    Ok(Node { merge, unprintable, ..value.into() })
 }
 
 fn error(line: usize, message: &str) -> YamlError {
@@ -357,6 +388,22 @@ mod tests {
         assert_eq!(read("a: |\n  x"), json!({"a": "x"}));
         assert_eq!(read("a: |\n  x\n"), json!({"a": "x\n"}));
         assert_eq!(read("a: !!binary aGk=\n"), json!({"a": "hi"}));
+    }
+
+    #[test]
+    fn only_wanted_entries_are_kept() {
+        let text = "kind: A\nspec: &s {x: [1, {w: 'z'}]}\nmetadata:\n  name: m\n  spec: *s\ndata: {kind: B}\n<<: {kind: C}\n";
+        assert_eq!(
+            entries_from_str(text, &["kind", "metadata"]),
+            Ok(json!({"kind": "C", "metadata": {"name": "m", "spec": {"x": [1, {"w": "z"}]}}}))
+        );
+        assert_eq!(entries_from_str("[1, a]", &["kind"]), Ok(json!([1, "a"])));
+        for mistake in
+            ["a: {b: .inf}", "a: [{[b]: 1}]", "a: {b: [}", "a: {~: 1}", "a: {<<: 1}", "a: !!int x"]
+        {
+            assert_eq!(entries_from_str(mistake, &["kind"]), from_str(mistake), "{mistake}");
+            assert!(from_str(mistake).is_err(), "{mistake}");
+        }
     }
 
     #[test]

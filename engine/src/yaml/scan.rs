@@ -26,7 +26,7 @@ type Scanned<T> = Result<T, YamlError>;
 
 pub(super) struct Scanner<'a> {
     cursor: Cursor<'a>,
-    tokens: VecDeque<Token>,
+    tokens: VecDeque<Token<'a>>,
     /// Tokens that were taken.
     taken: usize,
     /// The column of the innermost block collection; -1 outside of all.
@@ -62,7 +62,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// The next token, left in place. After the end comes the end again.
-    pub(super) fn peek(&mut self) -> Scanned<&Token> {
+    pub(super) fn peek(&mut self) -> Scanned<&Token<'a>> {
         while self.needs_more()? {
             self.fetch()?;
         }
@@ -70,7 +70,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Takes the token that `peek` showed.
-    pub(super) fn take(&mut self) -> Option<Token> {
+    pub(super) fn take(&mut self) -> Option<Token<'a>> {
         if matches!(self.tokens.front(), Some(Token { kind: TokenKind::StreamEnd, .. })) {
             return self.tokens.front().cloned();
         }
@@ -174,12 +174,12 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    fn push(&mut self, kind: TokenKind, start: Mark) {
+    fn push(&mut self, kind: TokenKind<'a>, start: Mark) {
         self.tokens.push_back(Token { kind, start });
     }
 
     /// A token of one character.
-    fn indicator(&mut self, kind: TokenKind) -> Scanned<()> {
+    fn indicator(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         let start = self.cursor.mark;
         self.cursor.skip();
         self.push(kind, start);
@@ -206,7 +206,7 @@ impl<'a> Scanner<'a> {
         self.scan_directive()
     }
 
-    fn document(&mut self, kind: TokenKind) -> Scanned<()> {
+    fn document(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.unroll(-1);
         self.forget_key()?;
         self.key_allowed = false;
@@ -216,14 +216,14 @@ impl<'a> Scanner<'a> {
         Ok(())
     }
 
-    fn open(&mut self, kind: TokenKind) -> Scanned<()> {
+    fn open(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.save_key()?;
         self.keys.push(PossibleKey::default());
         self.key_allowed = true;
         self.indicator(kind)
     }
 
-    fn close(&mut self, kind: TokenKind) -> Scanned<()> {
+    fn close(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.forget_key()?;
         if self.in_flow() {
             self.keys.pop();
@@ -321,7 +321,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens a block collection if the column is further in; `at` tells before which token.
-    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind) {
+    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind<'a>) {
         if self.in_flow() || self.indent >= mark.column as isize {
             return;
         }

@@ -47,7 +47,7 @@ impl Scanner<'_> {
         if chomp == Chomp::Keep {
             text.push_str(&breaks);
         }
-        self.push(TokenKind::Scalar { text, plain: false }, start);
+        self.push(TokenKind::Scalar { text: text.into(), plain: false }, start);
         Ok(())
     }
 
@@ -98,8 +98,9 @@ impl Scanner<'_> {
             }
             deepest = deepest.max(self.cursor.mark.column);
             if inside(self.cursor.mark.column, *indent) && self.cursor.here() == b'\t' {
-                return Err(self
-                    .error("found a tab character where an indentation space is expected"));
+                return Err(
+                    self.error("found a tab character where an indentation space is expected")
+                );
             }
             if !self.cursor.is_break(0) {
                 break;

@@ -110,7 +110,10 @@ impl<'a> Cursor<'a> {
     /// `---` or `...` at the start of a line.
     pub(super) fn is_document_indicator(&self) -> bool {
         self.mark.column == 0
-            && matches!((self.at(0), self.at(1), self.at(2)), (b'-', b'-', b'-') | (b'.', b'.', b'.'))
+            && matches!(
+                (self.at(0), self.at(1), self.at(2)),
+                (b'-', b'-', b'-') | (b'.', b'.', b'.')
+            )
             && self.is_blankz(3)
     }
 }

@@ -1,13 +1,15 @@
 //! Plain scalars: without quotes, over several lines if those are indented.
 
+use std::borrow::Cow;
+
 use super::{Scanned, Scanner, TokenKind};
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     pub(super) fn plain_scalar(&mut self) -> Scanned<()> {
         let start = self.cursor.mark;
         let indent = self.indent + 1;
         let in_flow = self.in_flow();
-        let mut text = String::new();
+        let mut text: Cow<'a, str> = Cow::Borrowed("");
         let mut blanks = "";
         let mut first_break = "";
         let mut breaks = String::new();
@@ -23,12 +25,12 @@ impl Scanner<'_> {
             let run = self.cursor.since(run);
             if !run.is_empty() {
                 if on_new_line {
-                    fold(&mut text, first_break, &mut breaks);
+                    fold(text.to_mut(), first_break, &mut breaks);
                     on_new_line = false;
-                } else {
-                    text.push_str(blanks);
+                } else if !blanks.is_empty() {
+                    text.to_mut().push_str(blanks);
                 }
-                text.push_str(run);
+                append(&mut text, run);
                 blanks = "";
             }
             if !self.cursor.is_blank(0) && !self.cursor.is_break(0) {
@@ -70,6 +72,15 @@ impl Scanner<'_> {
             b',' | b'?' | b'[' | b']' | b'{' | b'}' => in_flow,
             _ => false,
         }
+    }
+}
+
+/// Copies only what comes in more than one piece.
+pub(super) fn append<'a>(text: &mut Cow<'a, str>, piece: &'a str) {
+    if text.is_empty() {
+        *text = Cow::Borrowed(piece);
+    } else {
+        text.to_mut().push_str(piece);
     }
 }
 

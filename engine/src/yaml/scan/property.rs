@@ -125,7 +125,7 @@ impl Scanner<'_> {
         }
     }
 
-    fn version(&mut self) -> Scanned<TokenKind> {
+    fn version(&mut self) -> Scanned<TokenKind<'static>> {
         self.skip_blanks();
         let major = self.version_number()?;
         if self.cursor.here() != b'.' {
@@ -142,14 +142,12 @@ impl Scanner<'_> {
         }
         match self.cursor.since(start) {
             "" => Err(self.error("did not find expected version number")),
-            digits if digits.len() > 2 => {
-                Err(self.error("found extremely long version number"))
-            }
+            digits if digits.len() > 2 => Err(self.error("found extremely long version number")),
             digits => Ok(digits.parse().unwrap_or_default()),
         }
     }
 
-    fn tag_directive(&mut self) -> Scanned<TokenKind> {
+    fn tag_directive(&mut self) -> Scanned<TokenKind<'static>> {
         self.skip_blanks();
         if self.cursor.here() != b'!' {
             return Err(self.error("did not find expected '!'"));

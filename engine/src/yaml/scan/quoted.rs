@@ -1,14 +1,16 @@
 //! Scalars in quotes. Their lines need no indentation.
 
-use super::plain::fold;
+use std::borrow::Cow;
+
+use super::plain::{append, fold};
 use super::{Scanned, Scanner, TokenKind};
 
-impl Scanner<'_> {
+impl<'a> Scanner<'a> {
     pub(super) fn quoted_scalar(&mut self, single: bool) -> Scanned<()> {
         let start = self.cursor.mark;
         let quote = if single { b'\'' } else { b'"' };
         self.cursor.skip();
-        let mut text = String::new();
+        let mut text: Cow<'a, str> = Cow::Borrowed("");
         loop {
             if self.cursor.is_document_indicator() {
                 return Err(self.error("found unexpected document indicator"));
@@ -28,34 +30,35 @@ impl Scanner<'_> {
     }
 
     /// Up to a blank, a line break or the end of the scalar. Gives whether a line break was escaped.
-    fn quoted_run(&mut self, single: bool, text: &mut String) -> Scanned<bool> {
+    fn quoted_run(&mut self, single: bool, text: &mut Cow<'a, str>) -> Scanned<bool> {
         let mut run = self.cursor.mark;
         while !self.cursor.is_blankz(0) {
             match self.cursor.here() {
                 b'\'' if single => {
-                    text.push_str(self.cursor.since(run));
+                    append(text, self.cursor.since(run));
                     if self.cursor.at(1) != b'\'' {
                         return Ok(false);
                     }
-                    text.push('\'');
+                    text.to_mut().push('\'');
                     self.cursor.skip_many(2);
                     run = self.cursor.mark;
                 }
                 b'"' if !single => break,
                 b'\\' if !single => {
-                    text.push_str(self.cursor.since(run));
+                    append(text, self.cursor.since(run));
                     if self.cursor.is_break(1) {
                         self.cursor.skip();
                         self.cursor.take_break();
                         return Ok(true);
                     }
-                    text.push(self.escape()?);
+                    let character = self.escape()?;
+                    text.to_mut().push(character);
                     run = self.cursor.mark;
                 }
                 _ => self.cursor.skip(),
             }
         }
-        text.push_str(self.cursor.since(run));
+        append(text, self.cursor.since(run));
         Ok(false)
     }
 
@@ -102,7 +105,7 @@ impl Scanner<'_> {
     }
 
     /// Blanks and line breaks, folded. After an escaped line break no break is left to fold.
-    fn quoted_gap(&mut self, escaped_break: bool, text: &mut String) {
+    fn quoted_gap(&mut self, escaped_break: bool, text: &mut Cow<'a, str>) {
         let start = self.cursor.mark;
         let mut blanks = "";
         let mut first_break = "";
@@ -122,9 +125,9 @@ impl Scanner<'_> {
             }
         }
         if on_new_line {
-            fold(text, first_break, &mut breaks);
+            fold(text.to_mut(), first_break, &mut breaks);
         } else {
-            text.push_str(blanks);
+            append(text, blanks);
         }
     }
 }
