@@ -3,10 +3,12 @@
 //! Reading follows YAML 1.1 (`yes` and `on` are booleans, `010` is eight) and takes the first
 //! document only. Printing sorts keys in go-yaml's natural order and quotes as it does.
 
+mod events;
 mod number;
 mod print;
 mod read;
 mod scalar;
+mod scan;
 mod sort;
 
 pub use number::as_go_floats;

@@ -60,7 +60,7 @@ fn from_yaml(
                 "error unmarshaling JSON: while decoding JSON: ",
             )
         }
-        Err(error) => typed(Err(error.to_string()), "error converting YAML to JSON: "),
+        Err(error) => typed(Err(error.to_string()), ""),
     }
 }
 

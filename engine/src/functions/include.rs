@@ -48,9 +48,13 @@ fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
     };
     let mut set = call.set.clone();
     let parsed = call.run.texts.borrow_mut().get(ANONYMOUS, &source);
-    set.add(&parsed.map_err(|error| wrap("cannot parse template", error.into()))?);
+    let parsed = parsed.map_err(|error| wrap("cannot parse template", error.into()))?;
+    set.add(&parsed);
+    // A blank text inside of another `tpl` leaves that one's template in place, and still runs itself.
+    let own = parsed.iter().rev().find(|template| template.name == ANONYMOUS);
+    let Some(own) = own else { return Ok(Value::string("")) };
     let out = set
-        .run(ANONYMOUS, args[1].clone(), call.run)
+        .run_template(own, args[1].clone(), call.run)
         .map_err(|e| wrap("error during tpl function execution for", e))?;
     Ok(Value::string(erase_no_value(out)))
 }

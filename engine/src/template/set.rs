@@ -71,9 +71,19 @@ impl TemplateSet {
         run: &Run<'_>,
     ) -> Result<Vec<u8>, TemplateError> {
         match self.get(name) {
-            Some(template) => eval::execute(self, template, data, run),
+            Some(template) => self.run_template(template, data, run),
             None => Err(TemplateError::Missing { name: name.to_owned() }),
         }
+    }
+
+    /// A template that need not be in the set, among the templates of the set.
+    pub(crate) fn run_template(
+        &self,
+        template: &Template,
+        data: Value,
+        run: &Run<'_>,
+    ) -> Result<Vec<u8>, TemplateError> {
+        eval::execute(self, template, data, run)
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Template> {

@@ -1,13 +1,14 @@
-//! The reader: granit-parser's events, given go-yaml v2's meaning.
+//! The reader: events, given go-yaml v2's meaning.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fmt;
 
 use base64::Engine as _;
-use granit_parser::{Event, Options, Parser, ScalarStyle, Span, StrInput, Tag};
 use serde_json::{Map, Value};
 
 use super::{
+    events::{Event, Events, YAML_NAMESPACE},
     number,
     scalar::{Resolved, resolve},
 };
@@ -19,14 +20,25 @@ const MAX_DEPTH: usize = 200;
 const MAX_ALIASED_NODES: usize = 400_000;
 const TEXT_PER_NODE: usize = 64;
 
-/// Why a text is not YAML that Helm reads. Quotes nothing of the text but keys and short scalars.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}: {message}")]
+/// Why a text is not YAML that Helm reads, in go-yaml's words. Quotes nothing of the text but keys
+/// and short scalars.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct YamlError {
-    /// Counted from 1.
+    /// As go-yaml counts it, which can be the line before the mistake; 0 if it names none.
     pub line: usize,
     pub message: String,
 }
+
+impl fmt::Display for YamlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            0 => write!(f, "error converting YAML to JSON: yaml: {}", self.message),
+            line => write!(f, "error converting YAML to JSON: yaml: line {line}: {}", self.message),
+        }
+    }
+}
+
+impl std::error::Error for YamlError {}
 
 /// The first document of `text` as JSON. An empty text is `Null`; whole floats are integers; of
 /// two equal keys the later one wins, as in `yaml.Unmarshal`.
@@ -51,27 +63,32 @@ pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, Yam
 
 fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut options = Options::default();
-    options.set_emit_comments(false);
-    options.block_nesting_limit = MAX_DEPTH;
-    options.flow_nesting_limit = MAX_DEPTH;
-    let parser = Parser::new_from_str_with_options(text, options);
-    let last_line = text.rsplit('\n').next().unwrap_or_default();
-    let unfinished_at = if last_line.trim().is_empty() { None } else { Some(text.len()) };
+    if text.chars().any(|c| !is_allowed(c)) {
+        return Err(error(0, "control characters are not allowed"));
+    }
+    let events = Events::new(text);
     let anchors = HashMap::new();
-    let mut reader = Reader { parser, wanted, anchors, aliased: 0, depth: 0, unfinished_at };
+    let mut reader = Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false };
     reader.document()
 }
 
+/// What YAML calls printable.
+fn is_allowed(c: char) -> bool {
+    match c {
+        '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{10000}'.. => true,
+        _ => c >= '\u{a0}' && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'),
+    }
+}
+
 struct Reader<'a> {
-    parser: Parser<'a, StrInput<'a>>,
+    events: Events<'a>,
     /// The entries of the topmost mapping to keep; None: all.
     wanted: Option<&'a [&'a str]>,
     anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
-    /// The length of a text whose last line has no end.
-    unfinished_at: Option<usize>,
+    /// The text is no YAML from here on.
+    broken: bool,
 }
 
 /// A node before JSON: a key may be of any scalar type.
@@ -96,59 +113,67 @@ impl From<Value> for Node {
 }
 
 impl<'a> Reader<'a> {
-    fn next(&mut self) -> Result<(Owned<'a>, usize), YamlError> {
-        match self.parser.next_event() {
-            Some(Ok((event, span))) => {
-                let unfinished = self.unfinished_at == span.byte_range().map(|range| range.end);
-                Ok((into_owned(event, unfinished), line(&span)))
-            }
-            Some(Err(error)) => {
-                Err(YamlError { line: error.marker().line(), message: error.info() })
-            }
-            None => Ok((Owned::End, 0)),
-        }
+    fn next(&mut self) -> Result<(Event<'a>, usize), YamlError> {
+        let event = self.events.next();
+        self.broken = event.is_err();
+        Ok((event?, self.events.line))
     }
 
     fn document(&mut self) -> Result<Value, YamlError> {
         loop {
             let (event, line) = self.next()?;
             match event {
-                Owned::Start => {}
-                Owned::End => return Ok(Value::Null),
+                Event::DocumentStart => {}
+                Event::StreamEnd => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line, true)?.printable(line)?;
-                    // What follows must at least begin soundly; further documents are not read.
-                    self.next()?;
-                    return Ok(value);
+                    let value = self.node(event, line, true).and_then(|node| node.printable(line));
+                    self.rest()?;
+                    return value;
                 }
             }
         }
     }
 
+    /// go-yaml reads the whole document before it asks what it means: a mistake in the grammar comes
+    /// first, wherever it stands. What follows must at least begin soundly; further documents are
+    /// not read.
+    fn rest(&mut self) -> Result<(), YamlError> {
+        while !self.broken {
+            if let (Event::DocumentEnd | Event::StreamEnd, _) = self.next()? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// What is not kept is null, unless an alias may stand for it.
-    fn node(&mut self, event: Owned<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
+    fn node(&mut self, event: Event<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
         let keep = keep || event.anchor() != 0;
         let (anchor, node) = match event {
-            Owned::Alias(id) => return self.alias(id, line, keep),
-            Owned::Scalar(_, style, _, None) if !keep && style != ScalarStyle::Plain => {
+            Event::Alias(id) => return self.alias(id, line, keep),
+            Event::Scalar { plain: false, tag: None, .. } if !keep => {
                 return Ok(Value::Null.into());
             }
-            Owned::Scalar(text, style, anchor, tag) => {
-                (anchor, scalar(text, style, tag.as_deref(), line)?)
+            Event::Scalar { text, plain, anchor, tag } => {
+                (anchor, scalar(text, plain, tag.as_deref(), line)?)
             }
-            Owned::Sequence(anchor) => {
+            Event::Sequence { anchor } => {
                 self.deeper(line)?;
                 let node = self.sequence(keep)?;
                 self.depth -= 1;
                 (anchor, node)
             }
-            Owned::Mapping(anchor) => {
+            Event::Mapping { anchor } => {
                 self.deeper(line)?;
                 let node = self.mapping(keep)?;
                 self.depth -= 1;
                 (anchor, node)
             }
-            Owned::Start | Owned::End | Owned::SequenceEnd | Owned::MappingEnd => {
+            Event::DocumentStart
+            | Event::DocumentEnd
+            | Event::StreamEnd
+            | Event::SequenceEnd
+            | Event::MappingEnd => {
                 return Err(error(line, "expected a value"));
             }
         };
@@ -186,7 +211,7 @@ impl<'a> Reader<'a> {
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if let Owned::SequenceEnd = event {
+            if let Event::SequenceEnd = event {
                 return Ok(Node { size, ..Value::Array(items).into() });
             }
             let node = self.node(event, line, keep)?;
@@ -203,7 +228,7 @@ impl<'a> Reader<'a> {
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if let Owned::MappingEnd = event {
+            if let Event::MappingEnd = event {
                 return Ok(Node { size, ..Value::Object(map).into() });
             }
             let key = self.node(event, line, true)?;
@@ -213,7 +238,7 @@ impl<'a> Reader<'a> {
             size += key.size + value.size;
             let value = value.printable(value_line)?;
             if key.merge {
-                merge(&mut map, value, value_line)?;
+                merge(&mut map, value)?;
             } else {
                 let key = key.into_key(line)?;
                 if keep {
@@ -231,8 +256,8 @@ impl<'a> Reader<'a> {
 
 /// `<<`: one mapping, or several of which the earlier take precedence. What the mapping said
 /// before the `<<` is overwritten, what it says after it is not.
-fn merge(into: &mut Map<String, Value>, value: Value, line: usize) -> Result<(), YamlError> {
-    let wrong = || error(line, "map merge requires map or sequence of maps as the value");
+fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), YamlError> {
+    let wrong = || error(0, "map merge requires map or sequence of maps as the value");
     match value {
         Value::Object(map) => into.extend(map),
         Value::Array(items) => {
@@ -269,19 +294,36 @@ impl Node {
                 _ => number.to_string(),
             }),
             Value::Null => Err(error(line, "null cannot be a key")),
-            Value::Array(_) | Value::Object(_) => Err(error(line, "invalid map key")),
+            value => Err(error(0, &format!("invalid map key: {}", go_syntax(&value)))),
         }
+    }
+}
+
+/// As Go's `%#v` prints it.
+fn go_syntax(value: &Value) -> String {
+    match value {
+        Value::Null => "interface {}(nil)".to_owned(),
+        Value::Array(items) => {
+            let items: Vec<String> = items.iter().map(go_syntax).collect();
+            format!("[]interface {{}}{{{}}}", items.join(", "))
+        }
+        Value::Object(map) => {
+            let entries: Vec<String> =
+                map.iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect();
+            format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
+        }
+        scalar => scalar.to_string(),
     }
 }
 
 fn scalar(
     text: Cow<'_, str>,
-    style: ScalarStyle,
+    plain: bool,
     tag: Option<&str>,
     line: usize,
 ) -> Result<Node, YamlError> {
-    let resolved = match tag {
-        None if style == ScalarStyle::Plain => resolve(&text, true),
+    let resolved = match tag.map(|tag| tag.strip_prefix(YAML_NAMESPACE).unwrap_or(tag)) {
+        None if plain => resolve(&text, true),
         None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
@@ -309,71 +351,13 @@ fn scalar(
         }
         Some(_) => return Ok(Value::String(text.into_owned()).into()),
     };
-    let merge = text == "<<" && style == ScalarStyle::Plain && tag.is_none();
+    let merge = text == "<<" && plain && tag.is_none();
     let unprintable = match resolved {
         Resolved::Float(float) if !float.is_finite() => Some(float),
         _ => None,
     };
     let value = resolved.into_value(text).unwrap_or(Value::Null);
     Ok(Node { merge, unprintable, ..value.into() })
-}
-
-/// An event that has let go of the parser.
-enum Owned<'a> {
-    Alias(usize),
-    Scalar(Cow<'a, str>, ScalarStyle, usize, Option<String>),
-    Sequence(usize),
-    Mapping(usize),
-    SequenceEnd,
-    MappingEnd,
-    Start,
-    End,
-}
-
-impl Owned<'_> {
-    /// 0: none.
-    fn anchor(&self) -> usize {
-        match self {
-            Owned::Scalar(_, _, anchor, _) | Owned::Sequence(anchor) | Owned::Mapping(anchor) => {
-                *anchor
-            }
-            _ => 0,
-        }
-    }
-}
-
-/// `unfinished`: the event ends where the text does, in a line without an end.
-fn into_owned(event: Event<'_>, unfinished: bool) -> Owned<'_> {
-    match event {
-        Event::Alias(id) => Owned::Alias(id),
-        Event::Scalar(text, style, anchor, tag) => {
-            let mut text = text;
-            // YAML 1.2 gives a block scalar a line end that is not there, go-yaml does not.
-            if unfinished && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
-                let text = text.to_mut();
-                text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
-            }
-            Owned::Scalar(text, style, anchor, tag.map(|t| tag_name(&t)))
-        }
-        Event::SequenceStart(_, anchor, _) => Owned::Sequence(anchor),
-        Event::MappingStart(_, anchor, _) => Owned::Mapping(anchor),
-        Event::SequenceEnd => Owned::SequenceEnd,
-        Event::MappingEnd => Owned::MappingEnd,
-        Event::StreamEnd | Event::DocumentEnd => Owned::End,
-        _ => Owned::Start,
-    }
-}
-
-/// `int` for `!!int`; tags of other namespaces in full, so that they match none of ours.
-fn tag_name(tag: &Tag) -> String {
-    match tag.suffix_in_namespace("tag:yaml.org,2002:") {
-        Some(name) => name.into_owned(),
-        None => tag.original(),
-    }
-}
-
-fn line(span: &Span) -> usize {
-    span.start.line()
 }
 
 fn error(line: usize, message: &str) -> YamlError {
@@ -441,9 +425,14 @@ mod tests {
         let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
         assert!(from_str(&deep(MAX_DEPTH)).is_ok());
         assert!(from_str(&deep(MAX_DEPTH + 1)).is_err());
-        assert_eq!(from_str("a: 1\nb: [").expect_err("open").line, 2);
+        let open = from_str("a: 1\nb: [").expect_err("open");
+        assert_eq!((open.line, open.message.as_str()), (2, "did not find expected node content"));
         assert_eq!(from_str("a: .inf").expect_err("infinite").line, 1);
         assert!(from_str("a: &x [*x]").is_err());
-        assert!(from_str("[a]: 1").is_err());
+        assert_eq!(
+            from_str("a: {{ x }}").expect_err("a mapping as a key").message,
+            r#"invalid map key: map[interface {}]interface {}{"x":interface {}(nil)}"#
+        );
+        assert_eq!(from_str("a: {{ x }}\nb: [").expect_err("grammar first").line, 2);
     }
 }
