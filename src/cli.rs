@@ -4,12 +4,14 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 
 pub mod chart_source;
 pub mod crds;
+pub mod flags;
+pub mod lint;
 pub mod template;
 pub mod values;
 
 /// Renders charts and looks after releases, the way `helm` and `kubectl` do.
 #[derive(Debug, Parser)]
-#[command(name = "pinnace", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "pinnace", version, arg_required_else_help = true)]
 pub struct Pinnace {
     #[command(subcommand)]
     command: Command,
@@ -19,6 +21,8 @@ pub struct Pinnace {
 enum Command {
     /// Render a chart on this machine, as `helm template` does
     Template(template::Args),
+    /// Look for mistakes in a chart, as `helm lint` does, and for numbers that lose digits
+    Lint(lint::Args),
     /// Write the custom resource definitions, generated from the types
     Crds(crds::Args),
     /// Print a completion script for a shell
@@ -30,6 +34,7 @@ impl Pinnace {
     pub fn run(self) -> anyhow::Result<()> {
         match self.command {
             Command::Template(args) => template::run(args),
+            Command::Lint(args) => lint::run(args),
             Command::Crds(args) => crds::run(args),
             Command::Completion { shell } => {
                 let command = &mut Self::command();

@@ -2,6 +2,7 @@
 //!
 //! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
 
+mod alone;
 mod builtin;
 mod case;
 mod cast;
@@ -26,6 +27,8 @@ mod urls;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use alone::call_by_name;
 
 use crate::template::Run;
 use crate::template::{Cause, MapType, TemplateSet, Value};
@@ -152,6 +155,11 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name).copied()
+}
+
+/// The names of all functions, in no order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    BY_NAME.keys().copied()
 }
 
 /// The bytes of an argument of kind String.

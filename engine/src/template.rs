@@ -21,7 +21,7 @@ mod value;
 
 pub(crate) use environment::Run;
 pub use environment::{Budget, Environment, on_large_stack};
-pub use error::{Cause, ExecError, ParseError, TemplateError};
+pub use error::{Cause, ExecError, ParseError, Place, TemplateError};
 pub use from_json::{from_json, from_json_with_integers};
 pub use object::Object;
 pub use set::TemplateSet;

@@ -86,7 +86,7 @@ pub struct InvalidMetadata(String);
 
 impl Metadata {
     /// Takes over every field that the document has; the others stay. Err: a field of a wrong type.
-    pub(super) fn read(&mut self, document: &Value) -> Result<(), String> {
+    pub(crate) fn read(&mut self, document: &Value) -> Result<(), String> {
         let fields = Fields::of(document, "chart metadata")?;
         fields.text("name", &mut self.name)?;
         fields.text("home", &mut self.home)?;
