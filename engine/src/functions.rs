@@ -172,7 +172,7 @@ fn bytes(value: &Value) -> &[u8] {
 
 /// The text of an argument of kind String.
 fn text(value: &Value) -> Cow<'_, str> {
-    String::from_utf8_lossy(bytes(value))
+    crate::template::lossy(bytes(value))
 }
 
 /// The number of an argument of kind Int.

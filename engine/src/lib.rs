@@ -7,6 +7,7 @@ pub mod lint;
 pub mod path_pattern;
 pub mod render;
 pub mod template;
+mod unicode;
 pub mod values;
 pub mod version;
 mod warning;

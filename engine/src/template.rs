@@ -27,6 +27,7 @@ pub use object::Object;
 pub use set::TemplateSet;
 pub(crate) use set::erase_no_value;
 pub use str::Str;
+pub(crate) use str::lossy;
 pub(crate) use to_json::{to_json, to_json_text};
 pub use value::{List, ListType, Map, MapType, Value};
 

@@ -1,8 +1,11 @@
 //! Sprig: the case of letters and words.
 
-use super::strings::{is_space, lower, upper};
-use super::{Function, Kind, text};
-use crate::template::Value;
+use super::{Function, Kind, bytes, text};
+use crate::template::{Value, lossy};
+use crate::unicode::{
+    decode, is_letter, is_lower, is_number, is_punctuation, is_space, is_title, is_upper, to_lower,
+    to_title, to_upper,
+};
 
 const ONE: &[Kind] = &[Kind::String];
 
@@ -11,8 +14,8 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("untitle", ONE, |_, a| Ok(untitle(&text(&a[0])).into())),
     Function::new("swapcase", ONE, |_, a| Ok(swap_case(&text(&a[0])).into())),
     Function::new("initials", ONE, |_, a| Ok(initials(&a[0]))),
-    Function::new("snakecase", ONE, |_, a| Ok(separate(&text(&a[0]), '_').into())),
-    Function::new("kebabcase", ONE, |_, a| Ok(separate(&text(&a[0]), '-').into())),
+    Function::new("snakecase", ONE, |_, a| Ok(Value::string(separate(bytes(&a[0]), '_')))),
+    Function::new("kebabcase", ONE, |_, a| Ok(Value::string(separate(bytes(&a[0]), '-')))),
     Function::new("camelcase", ONE, |_, a| Ok(pascal(&text(&a[0])).into())),
 ];
 
@@ -24,10 +27,10 @@ fn title(s: &str) -> String {
             let starts = if previous.is_ascii() {
                 !(previous.is_ascii_alphanumeric() || previous == '_')
             } else {
-                !previous.is_alphanumeric() && is_space(previous)
+                is_space(previous)
             };
             previous = c;
-            if starts { upper(c) } else { c }
+            if starts { to_title(c) } else { c }
         })
         .collect()
 }
@@ -40,7 +43,7 @@ fn untitle(s: &str) -> String {
                 next = true;
                 return c;
             }
-            if std::mem::take(&mut next) { lower(c) } else { c }
+            if std::mem::take(&mut next) { to_lower(c) } else { c }
         })
         .collect()
 }
@@ -49,9 +52,12 @@ fn swap_case(s: &str) -> String {
     let mut space = true;
     s.chars()
         .map(|c| {
-            if c.is_uppercase() || c.is_lowercase() {
+            if is_upper(c) || is_title(c) {
                 space = false;
-                return if c.is_uppercase() { lower(c) } else { upper(c) };
+                return to_lower(c);
+            }
+            if is_lower(c) {
+                return if std::mem::take(&mut space) { to_title(c) } else { to_upper(c) };
             }
             space = is_space(c);
             c
@@ -63,7 +69,7 @@ fn swap_case(s: &str) -> String {
 fn initials(value: &Value) -> Value {
     let mut gap = true;
     let mut out = String::new();
-    for b in super::bytes(value) {
+    for b in bytes(value) {
         let c = *b as char;
         if is_space(c) {
             gap = true;
@@ -86,8 +92,8 @@ fn pascal(s: &str) -> String {
     let mut current = None;
     for c in chars.by_ref() {
         if !is_connector(c) {
-            first_upper = c.is_uppercase();
-            current = Some(upper(c));
+            first_upper = is_upper(c);
+            current = Some(to_upper(c));
             break;
         }
         out.push(c);
@@ -105,12 +111,12 @@ fn pascal(s: &str) -> String {
             continue;
         }
         if is_connector(previous) {
-            first_upper = current.is_uppercase();
-            current = upper(current);
+            first_upper = is_upper(current);
+            current = to_upper(current);
         } else {
             if first_upper {
-                if current.is_uppercase() {
-                    current = lower(current);
+                if is_upper(current) {
+                    current = to_lower(current);
                 } else {
                     first_upper = false;
                 }
@@ -133,57 +139,90 @@ enum Word {
     None,
 }
 
-fn is_punctuation(c: char) -> bool {
-    // unicode.IsPunct leaves out the symbols $+<=>^`|~.
-    if c.is_ascii() {
-        return c.is_ascii_punctuation() && !"$+<=>^`|~".contains(c);
-    }
-    matches!(c, '¡' | '§' | '«' | '¶' | '·' | '»' | '¿' | '‐'..='‧' | '‰'..='⁃' | '、'..='】')
+/// A letter of those scripts that have words of letters.
+fn is_alphabet(c: char) -> bool {
+    let ideograph =
+        matches!(c, '\u{4E00}'..='\u{9FCC}' | '\u{3400}'..='\u{4D85}' | '\u{20000}'..='\u{2B81D}');
+    is_letter(c) && !ideograph
 }
 
 fn class(c: char) -> Word {
     match c {
         c if is_connector(c) => Word::Connector,
         c if is_punctuation(c) => Word::Punctuation,
-        c if c.is_uppercase() => Word::Upper,
-        c if c.is_alphabetic() => Word::Letters,
-        c if c.is_numeric() => Word::Number,
+        c if is_upper(c) => Word::Upper,
+        c if is_alphabet(c) => Word::Letters,
+        c if is_number(c) => Word::Number,
         _ => Word::Other,
     }
 }
 
+/// xstrings.nextValidRune: U+FFFD and bytes that are not UTF-8 are passed over, and counted.
+fn next_valid(s: &[u8], previous: char) -> (char, usize) {
+    let mut size = 0;
+    while size < s.len() {
+        let (c, width) = decode(&s[size..]);
+        size += width;
+        if c != char::REPLACEMENT_CHARACTER {
+            return (c, size);
+        }
+    }
+    (previous, size)
+}
+
 /// The next word of the text: its class and length in bytes.
-fn next_word(s: &str) -> (Word, usize) {
-    let Some(first) = s.chars().next() else { return (Word::None, 0) };
-    let kind = class(first);
+fn next_word(s: &[u8]) -> (Word, usize) {
+    if s.is_empty() {
+        return (Word::None, 0);
+    }
+    let (first, after) = next_valid(s, char::REPLACEMENT_CHARACTER);
+    if first == char::REPLACEMENT_CHARACTER {
+        return (Word::None, after);
+    }
     let run = |from: usize, accept: &dyn Fn(char) -> bool| {
-        let rest = &s[from..];
-        from + rest.find(|c| !accept(c)).unwrap_or(rest.len())
-    };
-    let after = first.len_utf8();
-    let is_small = |c: char| c.is_alphabetic() && !c.is_uppercase();
-    let end = match kind {
-        Word::Upper => match s[after..].chars().next() {
-            Some(c) if c.is_uppercase() => {
-                let end = run(after, &|c| c.is_uppercase());
-                // The last capital begins the next word: HTTPServer is HTTP, Server.
-                match (s[end..].chars().next(), s[..end].chars().next_back()) {
-                    (Some(c), Some(last)) if c.is_alphabetic() => end - last.len_utf8(),
-                    _ => end,
-                }
+        let (mut end, mut c) = (from, first);
+        while end < s.len() {
+            let width;
+            (c, width) = next_valid(&s[end..], c);
+            if !accept(c) {
+                break;
             }
-            Some(c) if c.is_alphabetic() => run(after, &is_small),
+            end += width;
+        }
+        end
+    };
+    let is_small = |c: char| is_alphabet(c) && !is_upper(c);
+    let kind = class(first);
+    let end = match kind {
+        Word::Upper if after < s.len() => match next_valid(&s[after..], first) {
+            (c, _) if is_upper(c) => capitals(s, after, c),
+            (c, _) if is_alphabet(c) => run(after, &is_small),
             _ => after,
         },
+        Word::Upper => after,
         Word::Letters => run(after, &is_small),
         kind => run(after, &|c| class(c) == kind),
     };
     (kind, end)
 }
 
+/// The end of a run of capitals. The last one begins the next word: HTTPServer is HTTP, Server.
+fn capitals(s: &[u8], from: usize, second: char) -> usize {
+    let (mut end, mut c, mut last_width) = (from, second, 0);
+    while end < s.len() {
+        let width;
+        (c, width) = next_valid(&s[end..], c);
+        if !is_upper(c) {
+            break;
+        }
+        (end, last_width) = (end + width, width);
+    }
+    if end < s.len() && is_alphabet(c) { end - last_width } else { end }
+}
+
 /// xstrings.ToSnakeCase and ToKebabCase.
-fn separate(s: &str, connector: char) -> String {
-    let mut out = String::new();
+fn separate(s: &[u8], connector: char) -> Vec<u8> {
+    let mut out = Vec::new();
     let mut rest = s;
     let mut take = || {
         let (kind, len) = next_word(rest);
@@ -191,9 +230,23 @@ fn separate(s: &str, connector: char) -> String {
         rest = tail;
         (kind, word, tail.is_empty())
     };
-    let write = |out: &mut String, kind: Word, word: &str| {
-        for c in word.chars() {
-            out.push(if kind == Word::Connector { connector } else { lower(c) });
+    let push =
+        |out: &mut Vec<u8>, c: char| out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+    let write = |out: &mut Vec<u8>, kind: Word, word: &[u8]| {
+        if !matches!(kind, Word::Upper | Word::Connector) {
+            return out.extend_from_slice(word);
+        }
+        for c in lossy(word).chars() {
+            push(
+                out,
+                if is_connector(c) {
+                    connector
+                } else if is_upper(c) {
+                    to_lower(c)
+                } else {
+                    c
+                },
+            );
         }
     };
     let joins = |kind: Word| matches!(kind, Word::Letters | Word::Number);
@@ -212,14 +265,14 @@ fn separate(s: &str, connector: char) -> String {
                     (kind, word, last) = take();
                 }
                 if parts(kind) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             Word::Connector => write(&mut out, previous, previous_word),
             Word::Punctuation => {}
             _ if kind != Word::Number => {
                 if !matches!(kind, Word::Connector | Word::Punctuation) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
             _ if last => {}
@@ -229,18 +282,18 @@ fn separate(s: &str, connector: char) -> String {
                 if kind != Word::Letters {
                     write(&mut out, Word::Number, number);
                     if !matches!(kind, Word::Connector | Word::Punctuation) {
-                        out.push(connector);
+                        push(&mut out, connector);
                     }
                     continue;
                 }
-                out.push(connector);
+                push(&mut out, connector);
                 write(&mut out, Word::Number, number);
                 while joins(kind) {
                     write(&mut out, kind, word);
                     (kind, word, last) = take();
                 }
                 if parts(kind) {
-                    out.push(connector);
+                    push(&mut out, connector);
                 }
             }
         }

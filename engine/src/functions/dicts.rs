@@ -12,11 +12,12 @@ pub(super) const TABLE: &[Function] = &[
         Ok(map(&a[0]).get(bytes(&a[1])).unwrap_or_else(|| "".into()))
     }),
     Function::new("set", &[M, S, Any], |_, a| {
-        let Value::Map(target) = &a[0] else {
+        let target = map(&a[0]);
+        if target.is_nil() {
             return Err("assignment to entry in nil map".into());
-        };
+        }
         target.set(bytes(&a[1]), a[2].clone());
-        Ok(a[0].clone())
+        Ok(Value::Map(target))
     }),
     Function::new("unset", &[M, S], |_, a| {
         let target = map(&a[0]);
@@ -48,16 +49,16 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("mustMerge", &[M], M, |c, a| merge(c, a, false)),
     Function::variadic("mergeOverwrite", &[M], M, |c, a| merge(c, a, true)),
     Function::variadic("mustMergeOverwrite", &[M], M, |c, a| merge(c, a, true)),
-    Function::new("deepCopy", &[Any], |c, a| deep_copy(c, &a[0], 0)),
-    Function::new("mustDeepCopy", &[Any], |c, a| deep_copy(c, &a[0], 0)),
+    Function::new("deepCopy", &[Any], copy),
+    Function::new("mustDeepCopy", &[Any], copy),
     Function::variadic("dig", &[], Any, dig),
 ];
 
 /// The map of an argument of kind Map; Go's nil map is empty.
 fn map(value: &Value) -> Map {
     match value {
-        Value::Map(map) => map.clone(),
-        _ => Map::new(MapType::Any, Default::default()),
+        Value::Map(map) => map.with_kind(MapType::Any),
+        _ => Map::nil(MapType::Any),
     }
 }
 
@@ -70,9 +71,13 @@ fn dict(c: &Call<'_>, a: &[Value]) -> Returned {
 
 /// mergo.Merge and MergeWithOverwrite: empty values of the source never replace, nil ones do if overwriting.
 fn merge(c: &Call<'_>, a: &[Value], overwrite: bool) -> Returned {
-    let target = map(&a[0]);
+    let mut target = map(&a[0]);
     for source in &a[1..] {
-        merge_into(c, &target, &map(source), overwrite, 0)?;
+        let source = map(source);
+        if target.is_nil() && !source.is_nil() {
+            target = Map::new(MapType::Any, Default::default());
+        }
+        merge_into(c, &target, &source, overwrite, 0)?;
     }
     Ok(Value::Map(target))
 }
@@ -119,6 +124,13 @@ fn merge_into(
     Ok(())
 }
 
+fn copy(c: &Call<'_>, a: &[Value]) -> Returned {
+    match &a[0] {
+        Value::Nil => Err("reflect: call of reflect.Value.Type on zero Value".into()),
+        value => deep_copy(c, value, 0),
+    }
+}
+
 /// copystructure.Copy
 fn deep_copy(c: &Call<'_>, value: &Value, depth: usize) -> Returned {
     if depth > 1000 {
@@ -132,6 +144,7 @@ fn deep_copy(c: &Call<'_>, value: &Value, depth: usize) -> Returned {
             let items = list.iter().map(|item| deep_copy(c, item, depth + 1));
             Value::List(List::new(list.kind(), items.collect::<Result<_, _>>()?))
         }
+        Value::Map(source) if source.is_nil() => Value::Map(Map::nil(source.kind())),
         Value::Map(source) => {
             let entries = source
                 .snapshot()
@@ -140,6 +153,8 @@ fn deep_copy(c: &Call<'_>, value: &Value, depth: usize) -> Returned {
                 .collect::<Result<_, crate::template::Cause>>()?;
             Value::Map(Map::new(source.kind(), entries))
         }
+        // A pointer's copy points at a new struct, whose fields are private to semver.
+        Value::Object(object) if object.type_name() == "*semver.Version" => super::semver::blank(),
         other => other.clone(),
     })
 }

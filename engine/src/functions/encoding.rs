@@ -92,30 +92,49 @@ fn encode32(input: &[u8]) -> String {
     out
 }
 
+/// Line ends are skipped; an error becomes the text. The places of errors are Go's, strange ones too.
 fn decode32(text: &[u8]) -> Value {
     let clean: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
     let mut out = Vec::new();
-    for (n, group) in clean.chunks(8).enumerate() {
-        let wrong = |i: usize| format!("illegal base32 data at input byte {}", n * 8 + i).into();
-        let used = group.iter().position(|b| *b == b'=').unwrap_or(group.len());
-        let mut bits = 0u64;
-        for (i, b) in group[..used].iter().enumerate() {
-            let Some(value) = ALPHABET32.iter().position(|a| a == b) else { return wrong(i) };
-            bits |= (value as u64) << (35 - 5 * i);
-        }
-        let last = (n + 1) * 8 >= clean.len();
-        let padding = group[used..].iter().all(|b| *b == b'=');
-        if group.len() < 8 || !padding || !last && used < 8 {
-            return wrong(used);
-        }
-        let Some(length) = [None, None, Some(1), None, Some(2), Some(3), None, Some(4), Some(5)]
-            .get(used)
-            .copied()
-            .flatten()
-        else {
-            return wrong(used);
-        };
-        out.extend_from_slice(&bits.to_be_bytes()[3..3 + length]);
+    match quanta32(&clean, &mut out) {
+        Ok(()) => Value::string(out),
+        Err(at) => format!("illegal base32 data at input byte {at}").into(),
     }
-    Value::string(out)
+}
+
+/// Err: the place of an error.
+fn quanta32(text: &[u8], out: &mut Vec<u8>) -> Result<(), usize> {
+    let mut at = 0;
+    while at < text.len() {
+        let (mut bits, mut used) = (0u64, 0);
+        let mut padded = false;
+        while used < 8 {
+            let Some(b) = text.get(at) else { return Err(text.len() - used) };
+            at += 1;
+            let left = text.len() - at;
+            if *b == b'=' && used >= 2 && left < 8 {
+                if left + used < 7 {
+                    return Err(text.len());
+                }
+                if let Some(k) =
+                    (0..7 - used).find(|k| text.get(at + k).is_some_and(|b| *b != b'='))
+                {
+                    return Err(at + k - 1);
+                }
+                if matches!(used, 3 | 6) {
+                    return Err(at - 1);
+                }
+                padded = true;
+                break;
+            }
+            let Some(value) = ALPHABET32.iter().position(|a| a == b) else { return Err(at - 1) };
+            bits |= (value as u64) << (35 - 5 * used);
+            used += 1;
+        }
+        out.extend_from_slice(&bits.to_be_bytes()[3..3 + used * 5 / 8]);
+        if padded {
+            break;
+        }
+    }
+    Ok(())
 }

@@ -33,6 +33,7 @@ fn at_depth(run: &Run<'_>, a: &Value, b: &Value, depth: usize) -> bool {
             }
             let (left, right) = (a.entries(), b.entries());
             a.kind() == b.kind()
+                && a.is_nil() == b.is_nil()
                 && left.len() == right.len()
                 && left
                     .iter()

@@ -41,6 +41,9 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("chunk", &[Int, Any], chunk),
     Function::new("mustChunk", &[Int, Any], chunk),
     Function::new("sortAlpha", &[Any], |c, a| {
+        if matches!(&a[0], Value::List(list) if list.is_nil() && list.kind() == ListType::String) {
+            return Ok(a[0].clone());
+        }
         let mut strings = match a[0].elements() {
             Some(_) => to_strings(c.run, &a[0]),
             None => vec![to_bytes(c.run, &a[0])],
@@ -174,8 +177,25 @@ fn concat(c: &Call<'_>, a: &[Value]) -> Returned {
 
 fn chunk(c: &Call<'_>, a: &[Value]) -> Returned {
     let items = elements(c, &a[1], "Cannot chunk type")?;
-    let size = usize::try_from(int(&a[0])).ok().filter(|n| *n > 0);
-    let Some(size) = size else { return Err("runtime error: makeslice: len out of range".into()) };
-    let chunks = items.chunks(size).map(|part| any_list(part.to_vec())).collect();
+    let size = int(&a[0]);
+    // Go computes the number of chunks and the length of the last with floats, whatever the size is.
+    let length = items.len() as f64;
+    let count = (((length - 1.0) / size as f64).floor() + 1.0) as i64;
+    let out_of_range = || "runtime error: makeslice: len out of range".to_owned();
+    let count = usize::try_from(count).map_err(|_| out_of_range())?;
+    if size == 0 {
+        return Err(out_of_range().into());
+    }
+    let mut chunks = Vec::new();
+    for i in 0..count {
+        let rest = (length % size as f64) as i64;
+        let is_short = i == count - 1 && rest != 0;
+        let len =
+            usize::try_from(if is_short { rest } else { size }).map_err(|_| out_of_range())?;
+        let start = i.saturating_mul(len.max(usize::try_from(size).unwrap_or(0)));
+        let part = items.get(start..start.saturating_add(len));
+        let part = part.ok_or("reflect: slice index out of range")?;
+        chunks.push(any_list(part.to_vec()));
+    }
     Ok(Value::List(List::new(ListType::Lists, chunks)))
 }

@@ -1,8 +1,11 @@
 //! Sprig: numbers.
 
+mod decimal;
+
+use self::decimal::Decimal;
 use super::cast::{to_float64, to_int64};
 use super::{Call, Function, Kind, Returned, int};
-use crate::template::printf::{self, float::format_float};
+use crate::template::printf;
 use crate::template::{List, ListType, Value};
 
 use Kind::{Any, Float, Int, String as S};
@@ -29,16 +32,15 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("mul", &[Any], Any, |_, a| {
         Ok(Value::Int64(a.iter().map(to_int64).fold(1, i64::wrapping_mul)))
     }),
-    Function::new("add1f", &[Any], |_, a| decimal(&a[0], &[Value::Int(1)], |x, y| x + y)),
-    Function::variadic("addf", &[], Any, |_, a| decimal(&Value::Int(0), a, |x, y| x + y)),
-    Function::variadic("subf", &[Any], Any, |_, a| decimal(&a[0], &a[1..], |x, y| x - y)),
-    Function::variadic("divf", &[Any], Any, |_, a| {
-        if a[1..].iter().any(|v| to_float64(v) == 0.0) {
-            return Err("decimal division by 0".into());
-        }
-        divide_floats(a)
+    Function::new("add1f", &[Any], |c, a| {
+        decimal::chain(&[a[0].clone(), Value::Int(1)], Decimal::add, c)
     }),
-    Function::variadic("mulf", &[Any], Any, |_, a| decimal(&a[0], &a[1..], |x, y| x * y)),
+    Function::variadic("addf", &[], Any, |c, a| {
+        decimal::chain(&[&[Value::Int(0)], a].concat(), Decimal::add, c)
+    }),
+    Function::variadic("subf", &[Any], Any, |c, a| decimal::chain(a, Decimal::subtract, c)),
+    Function::variadic("divf", &[Any], Any, |c, a| decimal::chain(a, Decimal::divide, c)),
+    Function::variadic("mulf", &[Any], Any, |c, a| decimal::chain(a, Decimal::multiply, c)),
     Function::variadic("max", &[Any], Any, |_, a| extreme(a, i64::max)),
     Function::variadic("biggest", &[Any], Any, |_, a| extreme(a, i64::max)),
     Function::variadic("min", &[Any], Any, |_, a| extreme(a, i64::min)),
@@ -86,25 +88,6 @@ fn extreme_float(a: &[Value], pick: fn(f64, f64) -> f64) -> Returned {
     Ok(Value::Float(values.into_iter().reduce(pick).unwrap_or(0.0)))
 }
 
-/// Sprig computes with decimals, so that 0.1 + 0.2 is 0.3: the nearest float64 of 16 significant digits.
-fn decimal(first: &Value, others: &[Value], operate: fn(f64, f64) -> f64) -> Returned {
-    let mut result = to_float64(first);
-    for other in others {
-        let raw = operate(result, to_float64(other));
-        result = format_float(raw, 'e', 14).parse().unwrap_or(raw);
-    }
-    Ok(Value::Float(result))
-}
-
-/// Sprig's decimals divide to 16 places.
-fn divide_floats(a: &[Value]) -> Returned {
-    let quotient = |x: f64, y: &Value| {
-        let raw = x / to_float64(y);
-        format!("{raw:.16}").parse().unwrap_or(raw)
-    };
-    Ok(Value::Float(a[1..].iter().fold(to_float64(&a[0]), quotient)))
-}
-
 fn round(_: &Call<'_>, a: &[Value]) -> Returned {
     let threshold = match a.get(2) {
         Some(Value::Float(f)) => *f,
@@ -147,7 +130,7 @@ fn seq(c: &Call<'_>, a: &[Value]) -> Returned {
         [start, step, end] => (start, step, end),
         _ => return Ok("".into()),
     };
-    let stop = end.saturating_add(if end < start { -1 } else { 1 });
+    let stop = end.wrapping_add(if end < start { -1 } else { 1 });
     let items: Vec<String> =
         sequence(c, start, stop, step)?.iter().map(ToString::to_string).collect();
     Ok(items.join(" ").into())

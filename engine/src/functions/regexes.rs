@@ -1,196 +1,241 @@
 //! Sprig: regular expressions, in the syntax of RE2.
 
-use regex::bytes::{NoExpand, Regex, RegexBuilder};
+mod class;
+mod expand;
+mod lossy;
+mod syntax;
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::rc::Rc;
+
+use regex_automata::util::captures::Captures;
+use regex_automata::{Input, meta, util::syntax as engine_syntax};
+
+use self::lossy::Lossy;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
-use crate::template::quote::quote;
+use crate::template::quote::quote_for_code;
 use crate::template::{List, ListType, Str, Value};
 
 use Kind::{Int, String as S};
 
 pub(super) const TABLE: &[Function] = &[
-    Function::new("regexMatch", &[S, S], |_, a| {
-        Ok(compile(&a[0]).is_ok_and(|r| r.is_match(bytes(&a[1]))).into())
-    }),
-    Function::new("mustRegexMatch", &[S, S], |_, a| {
-        Ok(compile(&a[0])?.is_match(bytes(&a[1])).into())
-    }),
-    Function::new("regexFind", &[S, S], |_, a| panics(find(a))),
-    Function::new("mustRegexFind", &[S, S], |_, a| find(a)),
-    Function::new("regexFindAll", &[S, S, Int], |_, a| panics(find_all(a))),
-    Function::new("mustRegexFindAll", &[S, S, Int], |_, a| find_all(a)),
-    Function::new("regexReplaceAll", &[S, S, S], |c, a| panics(replace(c, a, false))),
-    Function::new("mustRegexReplaceAll", &[S, S, S], |c, a| replace(c, a, false)),
-    Function::new("regexReplaceAllLiteral", &[S, S, S], |c, a| panics(replace(c, a, true))),
-    Function::new("mustRegexReplaceAllLiteral", &[S, S, S], |c, a| replace(c, a, true)),
-    Function::new("regexSplit", &[S, S, Int], |_, a| panics(split(a))),
-    Function::new("mustRegexSplit", &[S, S, Int], |_, a| split(a)),
+    Function::new("regexMatch", &[S, S], |c, a| Ok(is_match(c, a).unwrap_or(false).into())),
+    Function::new("mustRegexMatch", &[S, S], |c, a| Ok(is_match(c, a)?.into())),
+    Function::new("regexFind", &[S, S], |c, a| panics(&a[0], find(c, a))),
+    Function::new("mustRegexFind", &[S, S], |c, a| Ok(find(c, a)?)),
+    Function::new("regexFindAll", &[S, S, Int], |c, a| panics(&a[0], find_all(c, a))),
+    Function::new("mustRegexFindAll", &[S, S, Int], |c, a| Ok(find_all(c, a)?)),
+    Function::new("regexReplaceAll", &[S, S, S], |c, a| panics(&a[0], replace(c, a, false))),
+    Function::new("mustRegexReplaceAll", &[S, S, S], |c, a| Ok(replace(c, a, false)?)),
+    Function::new("regexReplaceAllLiteral", &[S, S, S], |c, a| panics(&a[0], replace(c, a, true))),
+    Function::new("mustRegexReplaceAllLiteral", &[S, S, S], |c, a| Ok(replace(c, a, true)?)),
+    Function::new("regexSplit", &[S, S, Int], |c, a| panics(&a[0], split(c, a))),
+    Function::new("mustRegexSplit", &[S, S, Int], |c, a| Ok(split(c, a)?)),
     Function::new("regexQuoteMeta", &[S], |_, a| {
-        let mut out = String::new();
-        for c in text(&a[0]).chars() {
-            if r"\.+*?()|[]{}^$".contains(c) {
-                out.push('\\');
+        let mut out = Vec::new();
+        for b in bytes(&a[0]) {
+            if br"\.+*?()|[]{}^$".contains(b) {
+                out.push(b'\\');
             }
-            out.push(c);
+            out.push(*b);
         }
-        Ok(out.into())
+        Ok(Value::string(out))
     }),
 ];
 
-/// A compiled expression may take this much memory; Go's limit is of the same order.
-const MAX_PROGRAM: usize = 4 << 20;
+/// A compiled expression may take this many bytes of memory; Go's limit is of the same order.
+const MAX_PROGRAM: usize = 16 << 20;
 
-fn compile(pattern: &Value) -> Result<Regex, String> {
-    let source = text(pattern);
-    let wrong = |what: &str| format!("error parsing regexp: {what}: `{source}`");
-    // In Go \z is spelled so too, but classes such as \d and \w are ASCII there.
-    let translated = ascii_classes(&source);
-    RegexBuilder::new(&translated)
-        .size_limit(MAX_PROGRAM)
-        .build()
-        .map_err(|_| wrong("invalid regular expression"))
+/// So many expressions are kept: charts use the same few again and again.
+const KEPT: usize = 32;
+
+struct Compiled {
+    regex: meta::Regex,
+    names: Vec<String>,
 }
 
-/// Perl classes are ASCII in RE2, and Unicode in ours.
-fn ascii_classes(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut chars = pattern.chars();
-    let mut in_class = false;
-    while let Some(c) = chars.next() {
-        match c {
-            '\\' => match chars.next() {
-                Some(p @ ('d' | 'w' | 's' | 'D' | 'W' | 'S')) => {
-                    let class = match p.to_ascii_lowercase() {
-                        'd' => "0-9",
-                        'w' => "0-9A-Za-z_",
-                        _ => "\\t\\n\\x0c\\r ",
-                    };
-                    match (p.is_ascii_uppercase(), in_class) {
-                        (false, true) => out.push_str(class),
-                        (false, false) => out.push_str(&format!("[{class}]")),
-                        (true, _) => out.push_str(&format!("[^{class}]")),
-                    }
-                }
-                Some('b') if !in_class => out.push_str("(?-u:\\b)"),
-                Some('Q') => {
-                    let rest = chars.as_str();
-                    let (literal, tail) = rest.split_once("\\E").unwrap_or((rest, ""));
-                    out.push_str(&regex::escape(literal));
-                    chars = tail.chars();
-                }
-                Some(escaped) => {
-                    out.push('\\');
-                    out.push(escaped);
-                }
-                None => out.push('\\'),
-            },
-            '[' if in_class => {
-                if chars.as_str().starts_with(':') {
-                    out.push('[');
-                } else {
-                    out.push_str("\\[");
-                }
-            }
-            '[' => {
-                in_class = true;
-                out.push('[');
-                let rest = chars.as_str();
-                let negated = rest.starts_with('^');
-                let body = if negated { &rest[1..] } else { rest };
-                if negated {
-                    out.push('^');
-                }
-                chars = body.chars();
-                if let Some(tail) = body.strip_prefix(']') {
-                    out.push_str("\\]");
-                    chars = tail.chars();
-                }
-            }
-            // The end of [:alpha:], not of the class around it.
-            ']' if out.ends_with(':')
-                && out.rfind("[:").is_some_and(|i| !out[i..].contains(']')) =>
-            {
-                out.push(']');
-            }
-            ']' => {
-                in_class = false;
-                out.push(']');
-            }
-            '&' | '~' | '-' if in_class && out.ends_with(c) => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
+thread_local! {
+    static COMPILED: RefCell<HashMap<Vec<u8>, Rc<Compiled>>> = RefCell::default();
+}
+
+fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
+    let source = bytes(pattern);
+    if let Some(known) = COMPILED.with_borrow(|known| known.get(source).cloned()) {
+        return Ok(known);
     }
-    out
+    call.run.spend(source.len() as u64)?;
+    let translated = syntax::translate(source)?;
+    let regex = meta::Builder::new()
+        .configure(meta::Config::new().nfa_size_limit(Some(MAX_PROGRAM)).utf8_empty(true))
+        // The pattern is ours: it nests a few groups for each of Go's.
+        .syntax(engine_syntax::Config::new().utf8(false).nest_limit(10_000))
+        .build(&translated.pattern)
+        .map_err(|_| syntax::wrong("expression too large", source))?;
+    let compiled = Rc::new(Compiled { regex, names: translated.names });
+    COMPILED.with_borrow_mut(|known| {
+        if known.len() >= KEPT {
+            known.clear();
+        }
+        known.insert(source.to_vec(), compiled.clone());
+    });
+    Ok(compiled)
 }
 
-/// regexp.MustCompile panics in other words.
-fn panics(result: Returned) -> Returned {
-    result.map_err(|cause| {
-        let message = cause.to_string();
-        match message.rsplit_once(": `") {
-            Some((_, source)) => {
-                let source = source.trim_end_matches('`');
-                format!("regexp: Compile({}): {message}", quote(source.as_bytes())).into()
-            }
-            None => message.into(),
+/// What regexp.MustCompile says when it panics.
+fn panics(pattern: &Value, result: Result<Value, String>) -> Returned {
+    result.map_err(|message| {
+        if message.starts_with("error parsing regexp: ") {
+            return format!("regexp: Compile({}): {message}", quote_for_code(bytes(pattern)))
+                .into();
         }
+        message.into()
     })
 }
 
-fn find(a: &[Value]) -> Returned {
-    let found = compile(&a[0])?.find(bytes(&a[1])).map(|m| Value::string(m.as_bytes()));
-    Ok(found.unwrap_or_else(|| "".into()))
+/// A search of Go's: what the loops of package regexp see of the subject.
+struct Search<'a> {
+    compiled: &'a Compiled,
+    subject: &'a Lossy<'a>,
+    captures: Captures,
 }
 
-fn limit(value: &Value) -> usize {
-    usize::try_from(int(value)).unwrap_or(usize::MAX)
+impl<'a> Search<'a> {
+    fn new(compiled: &'a Compiled, subject: &'a Lossy<'a>) -> Self {
+        Search { compiled, subject, captures: compiled.regex.create_captures() }
+    }
+
+    /// The leftmost match from this place on.
+    fn from(&mut self, at: usize) -> Option<Range<usize>> {
+        let text = self.subject.text();
+        let input = Input::new(text).range(at..);
+        let found = self.compiled.regex.search(&input)?;
+        Some(found.start()..found.end())
+    }
+
+    /// The same, with its groups in `captures`.
+    fn groups_from(&mut self, at: usize) -> Option<Range<usize>> {
+        let text = self.subject.text();
+        let input = Input::new(text).range(at..);
+        self.compiled.regex.search_captures(&input, &mut self.captures);
+        let found = self.captures.get_match()?;
+        Some(found.start()..found.end())
+    }
+
+    fn width(&self, at: usize) -> usize {
+        self.subject.text()[at..].chars().next().map_or(0, char::len_utf8)
+    }
+
+    /// regexp.allMatches: at most `limit` matches, all if it is negative.
+    fn all(&mut self, call: &Call<'_>, limit: i64) -> Result<Vec<Range<usize>>, String> {
+        let end = self.subject.text().len();
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut found = Vec::new();
+        let (mut at, mut previous) = (0, None);
+        while found.len() < limit && at <= end {
+            call.run.spend(1)?;
+            let Some(m) = self.from(at) else { break };
+            let mut accept = true;
+            if m.end == at {
+                accept = previous != Some(m.start);
+                at += self.width(at).max(1);
+            } else {
+                at = m.end;
+            }
+            previous = Some(m.end);
+            if accept {
+                found.push(m);
+            }
+        }
+        Ok(found)
+    }
 }
 
-fn find_all(a: &[Value]) -> Returned {
-    let regex = compile(&a[0])?;
-    let found: Vec<Str> =
-        regex.find_iter(bytes(&a[1])).take(limit(&a[2])).map(|m| m.as_bytes().into()).collect();
+fn is_match(c: &Call<'_>, a: &[Value]) -> Result<bool, String> {
+    let compiled = compile(c, &a[0])?;
+    let subject = Lossy::new(bytes(&a[1]));
+    Ok(compiled.regex.is_match(subject.text()))
+}
+
+fn find(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
+    let compiled = compile(c, &a[0])?;
+    let subject = Lossy::new(bytes(&a[1]));
+    let found = Search::new(&compiled, &subject).from(0);
+    Ok(found.map_or_else(|| "".into(), |m| Value::string(subject.bytes(m))))
+}
+
+fn find_all(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
+    let compiled = compile(c, &a[0])?;
+    let subject = Lossy::new(bytes(&a[1]));
+    let found = Search::new(&compiled, &subject).all(c, int(&a[2]))?;
     if found.is_empty() {
         return Ok(Value::List(List::nil(ListType::String)));
     }
-    Ok(Value::strings(found))
+    Ok(Value::strings(found.into_iter().map(|m| Str::from(subject.bytes(m)))))
 }
 
-fn replace(c: &Call<'_>, a: &[Value], literal: bool) -> Returned {
-    let regex = compile(&a[0])?;
-    let (s, by) = (bytes(&a[1]), bytes(&a[2]));
-    c.run.check_size(regex.find_iter(s).count().saturating_mul(by.len()))?;
-    let out = if literal { regex.replace_all(s, NoExpand(by)) } else { regex.replace_all(s, by) };
-    Ok(Value::string(&*out))
+/// regexp.replaceAll
+fn replace(c: &Call<'_>, a: &[Value], literal: bool) -> Result<Value, String> {
+    let compiled = compile(c, &a[0])?;
+    let subject = Lossy::new(bytes(&a[1]));
+    let by = bytes(&a[2]);
+    let plain = literal || !by.contains(&b'$');
+    let mut search = Search::new(&compiled, &subject);
+    let end = subject.text().len();
+    let mut out = Vec::new();
+    let (mut copied, mut at) = (0, 0);
+    while at <= end {
+        c.run.spend(1)?;
+        let Some(m) = (if plain { search.from(at) } else { search.groups_from(at) }) else { break };
+        out.extend_from_slice(subject.bytes(copied..m.start));
+        if m.end > copied || m.start == 0 {
+            if plain {
+                out.extend_from_slice(by);
+            } else {
+                expand::expand(by, &compiled.names, &search.captures, &subject, &mut out);
+            }
+        }
+        c.run.check_size(out.len())?;
+        copied = m.end;
+        let width = search.width(at);
+        at = if at + width > m.end {
+            at + width
+        } else if at + 1 > m.end {
+            at + 1
+        } else {
+            m.end
+        };
+    }
+    out.extend_from_slice(subject.bytes(copied..end));
+    Ok(Value::string(out))
 }
 
 /// regexp.Split
-fn split(a: &[Value]) -> Returned {
-    let regex = compile(&a[0])?;
-    let (s, n) = (bytes(&a[1]), int(&a[2]));
+fn split(c: &Call<'_>, a: &[Value]) -> Result<Value, String> {
+    let compiled = compile(c, &a[0])?;
+    let n = int(&a[2]);
     if n == 0 {
         return Ok(Value::List(List::nil(ListType::String)));
     }
-    if !regex.as_str().is_empty() && s.is_empty() {
+    if !text(&a[0]).is_empty() && bytes(&a[1]).is_empty() {
         return Ok(Value::strings([""]));
     }
+    let subject = Lossy::new(bytes(&a[1]));
     let mut out: Vec<Str> = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for m in regex.find_iter(s) {
-        if n > 0 && out.len() as i64 == n - 1 {
+    for m in Search::new(&compiled, &subject).all(c, n)? {
+        if n > 0 && out.len() as i64 >= n - 1 {
             break;
         }
-        end = m.start();
-        if m.end() != 0 {
-            out.push(s[begin..end].into());
+        end = m.start;
+        if m.end != 0 {
+            out.push(subject.bytes(begin..m.start).into());
         }
-        begin = m.end();
+        begin = m.end;
     }
-    if end != s.len() {
-        out.push(s[begin..].into());
+    if end != subject.text().len() {
+        out.push(subject.bytes(begin..subject.text().len()).into());
     }
     Ok(Value::strings(out))
 }

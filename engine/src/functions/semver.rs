@@ -20,6 +20,13 @@ pub(super) const TABLE: &[Function] = &[
 
 struct SemVer(Version);
 
+/// Go's `&semver.Version{}`.
+pub(super) fn blank() -> Value {
+    let numbers = [0; 3];
+    let (prerelease, metadata, original) = Default::default();
+    Value::object(SemVer(Version { numbers, prerelease, metadata, original }))
+}
+
 impl Object for SemVer {
     fn type_name(&self) -> &str {
         "*semver.Version"

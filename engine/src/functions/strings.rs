@@ -3,7 +3,8 @@
 use super::cast::{to_bytes, to_strings};
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote;
-use crate::template::{Map, MapType, Str, Value, printf};
+use crate::template::{ListType, Map, MapType, Str, Value, printf};
+use crate::unicode::{decode, is_space, to_lower, to_upper};
 
 use Kind::{Any, Int, String as S};
 
@@ -26,9 +27,9 @@ pub(super) const TABLE: &[Function] = &[
             _ => s,
         }))
     }),
-    Function::new("trim", &[S], |_, a| Ok(text(&a[0]).trim_matches(is_space).into())),
-    Function::new("upper", &[S], |_, a| Ok(map_chars(&a[0], upper))),
-    Function::new("lower", &[S], |_, a| Ok(map_chars(&a[0], lower))),
+    Function::new("trim", &[S], |_, a| Ok(Value::string(trim(bytes(&a[0]), is_space)))),
+    Function::new("upper", &[S], |_, a| Ok(map_chars(&a[0], to_upper))),
+    Function::new("lower", &[S], |_, a| Ok(map_chars(&a[0], to_lower))),
     Function::new("substr", &[Int, Int, S], |_, a| {
         let (start, end, s) = (int(&a[0]), int(&a[1]), bytes(&a[2]));
         let len = s.len() as i64;
@@ -58,7 +59,10 @@ pub(super) const TABLE: &[Function] = &[
         Ok(Value::string(s.strip_prefix(bytes(&a[0])).unwrap_or(s)))
     }),
     Function::new("nospace", &[S], |_, a| {
-        Ok(text(&a[0]).chars().filter(|c| !is_space(*c)).collect::<String>().into())
+        let s = bytes(&a[0]);
+        let kept: String = s.iter().map(|b| char::from(*b)).filter(|c| !is_space(*c)).collect();
+        // goutils takes bytes for characters, and gives the text itself if there is no space in it.
+        Ok(if kept.chars().count() == s.len() { a[0].clone() } else { kept.into() })
     }),
     Function::new("wrap", &[Int, S], |_, a| wrap(int(&a[0]), bytes(&a[1]), b"", false)),
     Function::new("wrapWith", &[Int, S, S], |_, a| {
@@ -84,7 +88,12 @@ pub(super) const TABLE: &[Function] = &[
     }),
     Function::new("plural", &[S, S, Int], |_, a| Ok(a[usize::from(int(&a[2]) != 1)].clone())),
     Function::new("toString", &[Any], |c, a| Ok(Value::string(to_bytes(c.run, &a[0])))),
-    Function::new("toStrings", &[Any], |c, a| Ok(Value::strings(to_strings(c.run, &a[0])))),
+    Function::new("toStrings", &[Any], |c, a| {
+        Ok(match &a[0] {
+            Value::List(list) if list.kind() == ListType::String => a[0].clone(),
+            value => Value::strings(to_strings(c.run, value)),
+        })
+    }),
     Function::new("join", &[S, Any], |c, a| {
         let parts = to_strings(c.run, &a[1]);
         let total: usize = parts.iter().map(|p| p.len() + bytes(&a[0]).len()).sum();
@@ -99,33 +108,6 @@ pub(super) const TABLE: &[Function] = &[
         Ok(numbered(split(bytes(&a[2]), bytes(&a[0]), int(&a[1]))))
     }),
 ];
-
-/// unicode.IsSpace
-pub(super) fn is_space(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ' | '\u{85}' | '\u{a0}')
-        || (!c.is_ascii() && c.is_whitespace())
-}
-
-/// unicode.ToUpper: one character for one.
-pub(super) fn upper(c: char) -> char {
-    let mut chars = c.to_uppercase();
-    match (chars.next(), chars.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
-
-/// unicode.ToLower: one character for one.
-pub(super) fn lower(c: char) -> char {
-    if c == 'İ' {
-        return 'i';
-    }
-    let mut chars = c.to_lowercase();
-    match (chars.next(), chars.next()) {
-        (Some(only), None) => only,
-        _ => c,
-    }
-}
 
 pub(super) fn map_chars(value: &Value, map: fn(char) -> char) -> Value {
     text(value).chars().map(map).collect::<String>().into()
@@ -175,7 +157,16 @@ fn abbrev(width: i64, offset: i64, value: &Value) -> Value {
 
 fn trim_all(_: &Call<'_>, a: &[Value]) -> Returned {
     let set = text(&a[0]);
-    Ok(text(&a[1]).trim_matches(|c| set.contains(c)).into())
+    Ok(Value::string(trim(bytes(&a[1]), |c| set.contains(c))))
+}
+
+/// strings.TrimFunc
+fn trim(text: &[u8], cut: impl Fn(char) -> bool) -> Vec<u8> {
+    let units = characters(text);
+    let keeps = |unit: &&[u8]| !cut(decode(unit).0);
+    let start = units.iter().position(keeps).unwrap_or(units.len());
+    let end = units.iter().rposition(keeps).map_or(start, |last| last + 1);
+    units[start..end].concat()
 }
 
 /// goutils.WrapCustom, which counts bytes.

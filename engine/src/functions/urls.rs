@@ -1,113 +1,65 @@
-//! Sprig: URLs.
+//! Sprig: URLs, read and written as Go's net/url does.
 
-use super::{Call, Function, Kind, Returned, text};
+mod escape;
+mod parse;
+
+use self::escape::{FRAGMENT, HOST, PATH, USER, escape};
+use self::parse::{User, parse};
+use super::lists::NIL_POINTER;
+use super::{Call, Function, Kind, Returned, bytes};
+use crate::template::Value;
 use crate::template::quote::quote;
-use crate::template::{MapType, Value};
 
 pub(super) const TABLE: &[Function] = &[
-    Function::new("urlParse", &[Kind::String], parse),
+    Function::new("urlParse", &[Kind::String], to_dict),
     Function::new("urlJoin", &[Kind::Map], join),
 ];
 
-/// net/url's Parse, into a dict.
-fn parse(_: &Call<'_>, a: &[Value]) -> Returned {
-    let source = text(&a[0]);
-    let wrong = |what: &str| -> Returned {
-        let quoted = quote(source.as_bytes());
-        Err(format!("unable to parse url: parse {quoted}: {what}").into())
-    };
-    if source.bytes().any(|b| b < b' ' || b == 0x7f) {
-        return wrong("net/url: invalid control character in URL");
-    }
-    let (rest, fragment) = source.split_once('#').unwrap_or((&source, ""));
-    let (scheme, rest) = match rest.find(':') {
-        Some(0) => return wrong("missing protocol scheme"),
-        Some(i) if is_scheme(&rest[..i]) => (rest[..i].to_ascii_lowercase(), &rest[i + 1..]),
-        _ => (String::new(), rest),
-    };
-    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
-    let mut opaque = "";
-    let (mut userinfo, mut host, mut path) = ("", "", rest);
-    if !scheme.is_empty() && !rest.starts_with('/') {
-        opaque = rest;
-        path = "";
-    } else if let Some(after) = rest.strip_prefix("//") {
-        let (authority, tail) = after.split_at(after.find('/').unwrap_or(after.len()));
-        (userinfo, host) = authority.rsplit_once('@').unwrap_or(("", authority));
-        path = tail;
-    } else if scheme.is_empty() && rest.split('/').next().is_some_and(|s| s.contains(':')) {
-        return wrong("first path segment in URL cannot contain colon");
-    }
-    if let Some(bad) =
-        host.chars().find(|c| matches!(c, ' ' | '"' | '\\' | '^' | '`' | '{' | '|' | '}'))
-    {
-        return wrong(&format!("invalid character {} in host name", quote(&[bad as u8])));
-    }
-    let port = host.rfind(':').filter(|i| *i > host.rfind(']').unwrap_or(0));
-    if let Some(i) = port
-        && !host[i + 1..].bytes().all(|b| b.is_ascii_digit())
-    {
-        return wrong(&format!("invalid port {} after host", quote(&host.as_bytes()[i..])));
-    }
-    let hostname = &host[..port.unwrap_or(host.len())];
-    let hostname = hostname.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(hostname);
-    let Some(path) = unescape(path) else { return wrong("invalid URL escape") };
-    let Some(fragment) = unescape(fragment) else { return wrong("invalid URL escape") };
+fn to_dict(_: &Call<'_>, a: &[Value]) -> Returned {
+    let url = parse(bytes(&a[0])).map_err(|error| format!("unable to parse url: {error}"))?;
     Ok(Value::map([
-        ("scheme", scheme.into()),
-        ("host", host.into()),
-        ("hostname", hostname.into()),
-        ("path", path),
-        ("query", query.into()),
-        ("opaque", opaque.into()),
-        ("fragment", fragment),
-        ("userinfo", userinfo.into()),
+        ("scheme", Value::string(url.scheme)),
+        ("hostname", Value::string(hostname(&url.host))),
+        ("host", Value::string(url.host)),
+        ("path", Value::string(url.path)),
+        ("query", Value::string(url.query)),
+        ("opaque", Value::string(url.opaque)),
+        ("fragment", Value::string(url.fragment)),
+        ("userinfo", url.user.map_or_else(|| "".into(), |user| Value::string(userinfo(&user)))),
     ]))
 }
 
-fn is_scheme(text: &str) -> bool {
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"+-.".contains(&b))
+/// URL.Hostname: without port and brackets.
+fn hostname(host: &[u8]) -> &[u8] {
+    let colon = host.iter().rposition(|b| *b == b':');
+    let host = match colon {
+        Some(colon) if parse::is_port(&host[colon..]) => &host[..colon],
+        _ => host,
+    };
+    host.strip_prefix(b"[").and_then(|host| host.strip_suffix(b"]")).unwrap_or(host)
 }
 
-fn unescape(text: &str) -> Option<Value> {
-    let mut out = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((b, tail)) = rest.split_first() {
-        if *b == b'%' {
-            let digits = tail.get(..2).and_then(|d| std::str::from_utf8(d).ok())?;
-            out.push(u8::from_str_radix(digits, 16).ok()?);
-            rest = &tail[2..];
-        } else {
-            out.push(*b);
-            rest = tail;
-        }
-    }
-    Some(Value::string(out))
-}
-
-fn escape(text: &str, kept: &str) -> String {
-    let mut out = String::new();
-    for b in text.bytes() {
-        if b.is_ascii_alphanumeric() || b"-_.~".contains(&b) || kept.as_bytes().contains(&b) {
-            out.push(b as char);
-        } else {
-            out.push_str(&format!("%{b:02X}"));
-        }
+/// Userinfo.String
+fn userinfo(user: &User) -> Vec<u8> {
+    let mut out = escape(&user.name, USER);
+    if let Some(password) = &user.password {
+        out.push(b':');
+        out.extend(escape(password, USER));
     }
     out
 }
 
 /// URL.String of a dict's parts.
 fn join(_: &Call<'_>, a: &[Value]) -> Returned {
-    let part = |key: &str| -> Result<String, String> {
+    let part = |key: &str| -> Result<Vec<u8>, String> {
         let value = match &a[0] {
-            Value::Map(map) if map.kind() != MapType::String => map.get(key.as_bytes()),
+            Value::Map(map) => map.get(key.as_bytes()),
             _ => None,
         };
         match value {
-            None => Ok(String::new()),
-            Some(Value::String(s)) => Ok(s.text().into_owned()),
+            None => Ok(Vec::new()),
+            Some(Value::String(s)) => Ok(s.to_vec()),
+            Some(Value::Nil) => Err(NIL_POINTER.into()),
             Some(other) => Err(format!(
                 "unable to parse {key} key, must be of type string, but {} found",
                 other.kind()
@@ -116,36 +68,52 @@ fn join(_: &Call<'_>, a: &[Value]) -> Returned {
     };
     let (scheme, host, path) = (part("scheme")?, part("host")?, part("path")?);
     let (query, opaque, fragment) = (part("query")?, part("opaque")?, part("fragment")?);
-    let userinfo = part("userinfo")?;
-    let mut out = String::new();
+    let given_user = part("userinfo")?;
+    let mut user = None;
+    if !given_user.is_empty() {
+        let url = [b"proto://", &given_user[..], b"@host"].concat();
+        let url =
+            parse(&url).map_err(|error| format!("unable to parse userinfo in dict: {error}"))?;
+        user = url.user;
+    }
+    let mut out = Vec::new();
     if !scheme.is_empty() {
-        out.push_str(&format!("{scheme}:"));
+        out.extend_from_slice(&scheme);
+        out.push(b':');
     }
     if !opaque.is_empty() {
-        out.push_str(&opaque);
+        out.extend_from_slice(&opaque);
     } else {
-        if !scheme.is_empty() || !host.is_empty() || !userinfo.is_empty() {
-            if !host.is_empty() || !userinfo.is_empty() || path.starts_with("//") {
-                out.push_str("//");
-            }
-            if !userinfo.is_empty() {
-                out.push_str(&format!("{userinfo}@"));
-            }
-            out.push_str(&escape(&host, "!$&'()*+,;=:[]<>\""));
+        let has_authority = !host.is_empty() || user.is_some();
+        if has_authority || (!scheme.is_empty() && !path.is_empty()) {
+            out.extend_from_slice(b"//");
         }
-        if !path.is_empty() && !path.starts_with('/') && !host.is_empty() {
-            out.push('/');
+        if let Some(user) = &user {
+            out.extend(userinfo(user));
+            out.push(b'@');
         }
-        if out.is_empty() && path.split('/').next().is_some_and(|s| s.contains(':')) {
-            out.push_str("./");
+        out.extend(escape(&host, HOST));
+        let path = if path == b"*" { path } else { escape(&path, PATH) };
+        if !path.is_empty() && path[0] != b'/' && !host.is_empty() {
+            out.push(b'/');
         }
-        out.push_str(&escape(&path, "$&+,/:;=@"));
+        if out.is_empty() && parse::has_colon_in_first_segment(&path) {
+            out.extend_from_slice(b"./");
+        }
+        out.extend_from_slice(&path);
     }
     if !query.is_empty() {
-        out.push_str(&format!("?{query}"));
+        out.push(b'?');
+        out.extend_from_slice(&query);
     }
     if !fragment.is_empty() {
-        out.push_str(&format!("#{}", escape(&fragment, "$&+,/:;=?@!()*")));
+        out.push(b'#');
+        out.extend(escape(&fragment, FRAGMENT));
     }
-    Ok(out.into())
+    Ok(Value::string(out))
+}
+
+/// What url.Error prints.
+fn failed(url: &[u8], what: &str) -> String {
+    format!("parse {}: {what}", quote(url))
 }

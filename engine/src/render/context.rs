@@ -29,7 +29,7 @@ pub(super) fn renderables(
     let values = Json::Object(values.clone());
     let convert = if options.keep_integers { from_json_with_integers } else { from_json };
     let values = match convert(&values) {
-        Value::Map(map) => Map::new(MapType::Values, map.snapshot().into_iter().collect()),
+        Value::Map(map) => map.with_kind(MapType::Values),
         _ => Map::new(MapType::Values, BTreeMap::new()),
     };
     let shared =
@@ -71,7 +71,7 @@ impl Shared {
         );
         for subchart in &chart.dependencies {
             let below = match values.get(subchart.name().as_bytes()) {
-                Some(Value::Map(map)) => map,
+                Some(Value::Map(map)) => map.with_kind(MapType::Values),
                 _ => Map::new(MapType::Values, BTreeMap::new()),
             };
             let path = format!("{path}/charts/{}", subchart.name());
@@ -118,8 +118,11 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
     let text = |text: &str| Value::string(text);
     let texts = |texts: &[String]| Value::list(texts.iter().map(|t| text(t)).collect());
     let annotations = metadata.annotations.iter();
-    let annotations =
-        annotations.map(|(key, value)| (Str::from(key.as_str()), text(value))).collect();
+    let annotations = annotations.map(|(key, value)| (Str::from(key.as_str()), text(value)));
+    let annotations = match metadata.annotations.is_empty() {
+        true => Map::nil(MapType::String),
+        false => Map::new(MapType::String, annotations.collect()),
+    };
     let maintainers = metadata.maintainers.iter().map(|maintainer| {
         Value::map([
             ("Name", text(&maintainer.name)),
@@ -129,7 +132,7 @@ pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
     });
     Value::map([
         ("APIVersion", text(&metadata.api_version)),
-        ("Annotations", Value::Map(Map::new(MapType::String, annotations))),
+        ("Annotations", Value::Map(annotations)),
         ("AppVersion", text(&metadata.app_version)),
         ("Condition", text(&metadata.condition)),
         ("Dependencies", Value::list(metadata.dependencies.iter().map(dependency).collect())),

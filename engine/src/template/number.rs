@@ -82,6 +82,12 @@ fn underscores_ok(digits: &str, prefixed: bool) -> bool {
     !(digits.ends_with('_') || digits.contains("__") || (!prefixed && digits.starts_with('_')))
 }
 
+fn underscores_between_digits(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let digit = |i: usize| bytes.get(i).is_some_and(u8::is_ascii_digit);
+    (0..bytes.len()).all(|i| bytes[i] != b'_' || (i > 0 && digit(i - 1) && digit(i + 1)))
+}
+
 /// strconv.ParseInt(text, 0, 64).
 pub(crate) fn parse_int(text: &str) -> Option<i64> {
     let (negative, digits) = match text.as_bytes().first()? {
@@ -104,12 +110,16 @@ pub(crate) fn parse_float(text: &str) -> Option<f64> {
         let value = parse_hex_float(hex)?;
         return Some(if lower.starts_with('-') { -value } else { value });
     }
-    if matches!(unsigned, "inf" | "infinity" | "nan") {
+    if matches!(unsigned, "inf" | "infinity") || lower == "nan" {
         return lower.parse().ok();
     }
-    if lower.contains('_') || !unsigned.bytes().any(|b| b.is_ascii_digit()) {
+    let separated = lower.contains('_');
+    if separated && !underscores_between_digits(unsigned)
+        || !unsigned.bytes().any(|b| b.is_ascii_digit())
+    {
         return None;
     }
+    let lower = if separated { lower.replace('_', "") } else { lower };
     let value: f64 = lower.parse().ok()?;
     value.is_finite().then_some(value)
 }

@@ -5,6 +5,20 @@ pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"', false)
 }
 
+/// The literal that Go's regexp and url print: raw if it can be, else as [`quote`].
+pub(crate) fn quote_for_code(bytes: &[u8]) -> String {
+    match std::str::from_utf8(bytes) {
+        Ok(text)
+            if text
+                .chars()
+                .all(|c| c == '\t' || !matches!(c, '\0'..' ' | '`' | '\x7f' | '\u{feff}')) =>
+        {
+            format!("`{text}`")
+        }
+        _ => quote(bytes),
+    }
+}
+
 /// strconv.QuoteToASCII.
 pub(crate) fn quote_to_ascii(bytes: &[u8]) -> String {
     quote_with(bytes, '"', true)

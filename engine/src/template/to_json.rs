@@ -42,6 +42,7 @@ fn convert(value: &Value, depth: usize, run: &Run<'_>) -> Result<serde_json::Val
             .map(|item| convert(item, depth + 1, run))
             .collect::<Result<Vec<_>, _>>()?
             .into(),
+        Value::Map(map) if map.is_nil() => serde_json::Value::Null,
         Value::Map(map) => serde_json::Value::Object(
             map.entries()
                 .iter()
@@ -110,14 +111,14 @@ impl Writer<'_> {
                 let text = json_float(*f)?;
                 self.out.push_str(&text);
             }
-            Value::String(s) => self.string(&s.text()),
+            Value::String(s) => self.bytes(s),
             Value::List(list) if !list.is_nil() => {
                 self.sequence('[', ']', list.len(), depth, |w, i| w.value(&list[i], depth + 1))?;
             }
-            Value::Map(map) => {
+            Value::Map(map) if !map.is_nil() => {
                 let entries = map.snapshot();
                 self.sequence('{', '}', entries.len(), depth, |w, i| {
-                    w.string(&entries[i].0.text());
+                    w.bytes(&entries[i].0);
                     w.out.push_str(if w.indent.is_some() { ": " } else { ":" });
                     w.value(&entries[i].1, depth + 1)
                 })?;
@@ -167,8 +168,21 @@ impl Writer<'_> {
         }
     }
 
-    fn string(&mut self, text: &str) {
+    /// Go escapes what stands for a byte that is not UTF-8, and leaves a U+FFFD of the text as it is.
+    fn bytes(&mut self, text: &[u8]) {
         self.out.push('"');
+        for chunk in text.utf8_chunks() {
+            self.characters(chunk.valid());
+            self.out.extend(chunk.invalid().iter().map(|_| "\\ufffd"));
+        }
+        self.out.push('"');
+    }
+
+    fn string(&mut self, text: &str) {
+        self.bytes(text.as_bytes());
+    }
+
+    fn characters(&mut self, text: &str) {
         for c in text.chars() {
             match c {
                 '"' => self.out.push_str("\\\""),
@@ -184,7 +198,6 @@ impl Writer<'_> {
                 c => self.out.push(c),
             }
         }
-        self.out.push('"');
     }
 }
 

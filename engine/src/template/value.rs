@@ -65,12 +65,15 @@ pub enum MapType {
     Values,
 }
 
-/// A Go map.
+/// A Go map. The same map can be held as several types: as `common.Values` and as `map[string]interface {}`.
 #[derive(Clone)]
-pub struct Map(Rc<MapBody>);
+pub struct Map {
+    kind: MapType,
+    body: Rc<MapBody>,
+}
 
 struct MapBody {
-    kind: MapType,
+    nil: bool,
     entries: RefCell<BTreeMap<Str, Value>>,
 }
 
@@ -202,15 +205,29 @@ impl std::ops::Deref for List {
 
 impl Map {
     pub fn new(kind: MapType, entries: BTreeMap<Str, Value>) -> Self {
-        Map(Rc::new(MapBody { kind, entries: RefCell::new(entries) }))
+        Map { kind, body: Rc::new(MapBody { nil: false, entries: RefCell::new(entries) }) }
+    }
+
+    /// Go's nil map: empty, `null` in JSON. It must not be set.
+    pub fn nil(kind: MapType) -> Self {
+        Map { kind, body: Rc::new(MapBody { nil: true, entries: RefCell::default() }) }
+    }
+
+    pub fn is_nil(&self) -> bool {
+        self.body.nil
     }
 
     pub fn kind(&self) -> MapType {
-        self.0.kind
+        self.kind
+    }
+
+    /// The same map as another type.
+    pub fn with_kind(&self, kind: MapType) -> Self {
+        Map { kind, body: self.body.clone() }
     }
 
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.body.entries.borrow().len()
     }
 
     pub fn is_empty(&self) -> bool {
@@ -218,28 +235,28 @@ impl Map {
     }
 
     pub fn get(&self, key: &[u8]) -> Option<Value> {
-        self.0.entries.borrow().get(key).cloned()
+        self.body.entries.borrow().get(key).cloned()
     }
 
     pub fn contains_key(&self, key: &[u8]) -> bool {
-        self.0.entries.borrow().contains_key(key)
+        self.body.entries.borrow().contains_key(key)
     }
 
     /// Changes the map for all who hold it.
     pub fn set(&self, key: impl Into<Str>, value: Value) {
-        let previous = self.0.entries.borrow_mut().insert(key.into(), value);
+        let previous = self.body.entries.borrow_mut().insert(key.into(), value);
         drop(previous);
     }
 
     /// Changes the map for all who hold it.
     pub fn unset(&self, key: &[u8]) {
-        let previous = self.0.entries.borrow_mut().remove(key);
+        let previous = self.body.entries.borrow_mut().remove(key);
         drop(previous);
     }
 
     /// The entries for reading, in the order of their keys. Do not keep it while a template runs.
     pub fn entries(&self) -> Ref<'_, BTreeMap<Str, Value>> {
-        self.0.entries.borrow()
+        self.body.entries.borrow()
     }
 
     /// The entries as they are now, in the order of their keys.
@@ -249,7 +266,7 @@ impl Map {
 
     /// Whether both are the very same map.
     pub fn is(&self, other: &Map) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.body, &other.body)
     }
 }
 
@@ -262,7 +279,7 @@ fn dismantle(mut queue: Vec<Value>) {
                     queue.append(&mut body.items);
                 }
             }
-            Value::Map(Map(body)) => {
+            Value::Map(Map { body, .. }) => {
                 if let Some(body) = Rc::into_inner(body) {
                     queue.extend(std::mem::take(&mut *body.entries.borrow_mut()).into_values());
                 }

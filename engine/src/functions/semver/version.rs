@@ -1,6 +1,7 @@
 //! Versions and constraints in the grammar of Masterminds/semver, which Sprig and Helm use.
 
 use std::cmp::Ordering;
+use std::num::IntErrorKind;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -49,7 +50,16 @@ impl Version {
         let parts = LOOSE.captures(text).ok_or(INVALID)?;
         let number = |i: usize| match parts.get(i) {
             None => Ok(0),
-            Some(m) => m.as_str().trim_start_matches('.').parse::<u64>().map_err(|_| INVALID),
+            Some(m) => {
+                let text = m.as_str().trim_start_matches('.');
+                text.parse::<u64>().map_err(|error| {
+                    let why = match error.kind() {
+                        IntErrorKind::PosOverflow => "value out of range",
+                        _ => "invalid syntax",
+                    };
+                    format!("error parsing version segment: strconv.ParseUint: parsing \"{text}\": {why}")
+                })
+            }
         };
         let part = |i: usize| parts.get(i).map_or(String::new(), |m| m.as_str().to_owned());
         let prerelease = part(5);

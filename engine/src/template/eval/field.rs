@@ -58,12 +58,10 @@ impl<'t> State<'t, '_> {
                 }
                 values.extend(last.map(|operand| operand.value));
                 if let Some(result) = object.call(name, &values) {
-                    self.at = Some(node);
-                    return match result {
-                        Ok(value) => Ok(Operand::plain(value)),
-                        Err(message) => Err(self
-                            .fail(format!("error calling {name}"), Some(Cause::Function(message)))),
-                    };
+                    return result.map(Operand::plain).map_err(|message| {
+                        self.at = Some(node);
+                        self.fail(format!("error calling {name}"), Some(Cause::Function(message)))
+                    });
                 }
                 if object.field(name).is_some() {
                     return self
