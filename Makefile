@@ -5,7 +5,7 @@
 # A bare shell, such as CI's, has neither of these.
 export HOME ?= /root
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
-.PHONY: help build test oracle demo demo-down fmt lint crds tools install install-test
+.PHONY: help build golden test oracle demo demo-down fmt lint crds tools install install-test
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +38,11 @@ lint: ## Check the formatting, clippy, dependencies and scripts
 	if command -v cargo-deny >/dev/null; then cargo deny --log-level error check; fi
 	cargo run --quiet --bin pinnace -- crds --charts charts --check
 	dev/lint-scripts
+
+golden: tools ## Write the expected outputs of all tests with genuine Helm
+	tests/charts/refresh
+	engine/tests/mistakes/refresh
+	engine/tests/oracle/refresh
 
 crds: ## Write crds/ and the charts' copies from the Rust types
 	cargo run --quiet --bin pinnace -- crds --charts charts

@@ -68,10 +68,8 @@ pub fn lint(files: &[File], options: &Options<'_>) -> Vec<Finding> {
     if text_of(files, "values.yaml").is_none() {
         findings.info("values.yaml", "file does not exist");
     }
-    let mut texts: Vec<(&str, &str)> = text_of(files, "values.yaml")
-        .map(|text| ("values.yaml", text))
-        .into_iter()
-        .collect();
+    let mut texts: Vec<(&str, &str)> =
+        text_of(files, "values.yaml").map(|text| ("values.yaml", text)).into_iter().collect();
     texts.extend(options.values_files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
     for (name, text) in texts {
         numbers::check(name, text, &mut findings);
@@ -103,13 +101,16 @@ fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
         Ok(values) => values.to_json(),
         Err(error) => return findings.error("values.yaml", error.to_string()),
     };
+    let checked = match options.skip_schema_validation {
+        true => Ok(()),
+        false => schema::check(&processed, &values, &mut warnings),
+    };
+    warnings.sort();
     warnings.dedup();
     for warning in warnings {
-        findings.warning("values.yaml", warning.to_string());
+        findings.info("values.yaml", warning.to_string());
     }
-    if !options.skip_schema_validation
-        && let Err(error) = schema::check(&processed, &values)
-    {
+    if let Err(error) = checked {
         return findings.error("values.yaml", error.to_string().trim_end());
     }
     let render = RenderOptions {

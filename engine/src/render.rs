@@ -18,8 +18,8 @@ mod jinja;
 mod manifests;
 mod order;
 
-pub use jinja::JinjaError;
 pub use capabilities::{Capabilities, InvalidKubeVersion};
+pub use jinja::JinjaError;
 pub use manifests::{ManifestError, split};
 pub use order::install as install_order;
 
@@ -198,7 +198,7 @@ pub fn render_with_warnings(
     let chart = chart.for_values(&user, warnings)?;
     let values = coalesce(&chart, &user, Nulls::Remove, warnings)?.to_json();
     if !options.skip_schema_validation {
-        schema::check(&chart, &values)?;
+        schema::check(&chart, &values, warnings)?;
     }
     check_kube_version(&chart, &options.capabilities)?;
     let mut files = on_large_stack(|| execute(&chart, &values, options))?;

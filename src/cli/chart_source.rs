@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::Chart;
+use pinnace_registry::Secret;
 
 pub mod folder;
 mod registry;
@@ -28,8 +29,9 @@ pub struct ChartSourceArgs {
     #[arg(long, value_name = "NAME")]
     username: Option<String>,
     /// Password for the registry
-    #[arg(long, value_name = "PASSWORD", env = "PINNACE_REGISTRY_PASSWORD", hide_env_values = true)]
-    password: Option<String>,
+    #[arg(long, value_name = "PASSWORD", env = "PINNACE_REGISTRY_PASSWORD", hide_env_values = true,
+          value_parser = secret)]
+    password: Option<Secret>,
     /// File of `helm registry login` or `docker login` (default: Helm's, then Docker's)
     #[arg(long, value_name = "FILE", env = "HELM_REGISTRY_CONFIG")]
     registry_config: Option<std::path::PathBuf>,
@@ -71,10 +73,14 @@ impl Refused {
             bail!("--verify is not supported: run `helm verify` on the archive first");
         }
         if self.cert_file.is_some() || self.key_file.is_some() {
-            bail!("--cert-file and --key-file are not supported: use --username or --registry-config");
+            bail!(
+                "--cert-file and --key-file are not supported: use --username or --registry-config"
+            );
         }
         if self.insecure_skip_tls_verify {
-            bail!("--insecure-skip-tls-verify is not supported: give the registry's CA with --ca-file");
+            bail!(
+                "--insecure-skip-tls-verify is not supported: give the registry's CA with --ca-file"
+            );
         }
         Ok(())
     }
@@ -91,6 +97,10 @@ impl ChartSourceArgs {
         }
         load(Path::new(name))
     }
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::from(text))
 }
 
 /// Loads the chart of a folder or of a `.tgz`.

@@ -28,7 +28,7 @@ pub fn is_on(matches: &ArgMatches, name: &str) -> bool {
 
 /// Declares switches: a struct of booleans that clap reads.
 macro_rules! switches {
-    ($(#[$doc:meta])* $name:ident { $($field:ident $flag:literal $(-$short:literal)? $help:literal)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($field:ident $flag:literal $(($short:literal))? $help:literal)* }) => {
         $(#[$doc])*
         #[derive(Clone, Debug, Default)]
         pub struct $name { $(pub $field: bool),* }

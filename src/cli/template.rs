@@ -33,7 +33,7 @@ switches! {
         skip_tests "skip-tests" "Leave out the hooks that are tests"
         no_hooks "no-hooks" "Leave out all hooks"
         is_upgrade "is-upgrade" "Render as for an upgrade: .Release.IsUpgrade"
-        generate_name "generate-name" -'g' "Take the name release-name, as without a NAME"
+        generate_name "generate-name" ('g') "Take the name release-name, as without a NAME"
         release_name "release-name" "Add the release's name to the path of --output-dir"
         skip_schema_validation "skip-schema-validation" "Do not hold the values against the chart's schemas"
         debug "debug" "Print what was rendered even if it is not YAML"
@@ -87,9 +87,10 @@ pub fn run(args: Args) -> anyhow::Result<()> {
     let values = args.values.read()?;
     let chart = args.source.load(chart)?;
     check_chart(&chart)?;
-    if let Err(error) = name.parse::<ReleaseName>() {
-        log_error("release name check failed", &format!("release name {name:?}: {error}"));
-        return Err(error).context(format!("release name check failed: release name {name:?}"));
+    if name.parse::<ReleaseName>().is_err() {
+        let why = format!("release name {name:?}: {}", name::refusal(&name));
+        log_error("release name check failed", &why);
+        bail!("release name check failed: {why}");
     }
     let options = Options {
         release_name: &name,
@@ -134,8 +135,7 @@ fn print(args: &Args, name: &str, rendered: &Rendered) -> anyhow::Result<()> {
     };
     let text = match &args.output_dir {
         Some(folder) => {
-            let below =
-                if args.switches.release_name { folder.join(name) } else { folder.clone() };
+            let below = if args.switches.release_name { folder.join(name) } else { folder.clone() };
             output::write_files(rendered, choice, folder, &below, &mut stdout)?;
             // What Helm prints of a release whose manifests are in files.
             "\n".to_owned()

@@ -39,11 +39,18 @@ pub struct ValueArgs {
 impl ValueArgs {
     /// All of them together. Whole numbers of `--set` are integers, all other numbers floats.
     pub fn read(&self) -> anyhow::Result<Map<String, Value>> {
+        Ok(self.read_with_texts()?.0)
+    }
+
+    /// The same, and the names and texts of the values files.
+    pub fn read_with_texts(&self) -> anyhow::Result<(Map<String, Value>, Vec<(String, String)>)> {
         let mut values = Map::new();
+        let mut texts = Vec::new();
         for file in &self.values {
             let text = read(file)?;
             let own = from_yaml(&text).with_context(|| format!("failed to parse {file}"))?;
             merge(&mut values, own);
+            texts.push((file.clone(), text));
         }
         for line in &self.set_json {
             set_json(line, &mut values)?;
@@ -61,7 +68,7 @@ impl ValueArgs {
                     .with_context(|| format!("failed parsing {flag} data"))?;
             }
         }
-        Ok(values)
+        Ok((values, texts))
     }
 }
 

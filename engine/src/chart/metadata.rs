@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::template::quote::is_print;
 use crate::version;
 use crate::yaml;
 
@@ -195,11 +196,11 @@ fn invalid<T>(why: String) -> Result<T, InvalidMetadata> {
 
 /// Spaces become plain spaces, what cannot be printed goes.
 fn sanitize(text: &mut String) {
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if text.chars().any(|c| c.is_whitespace() || !is_print(c)) {
         *text = text
             .chars()
             .map(|c| if c.is_whitespace() { ' ' } else { c })
-            .filter(|c| !c.is_control())
+            .filter(|c| is_print(*c))
             .collect();
     }
 }

@@ -26,7 +26,13 @@ const TABLE: [Row; 24] = [
     ("apiregistration.k8s.io/v1beta1", &[], 19, 22, "apiregistration.k8s.io/v1"),
     ("scheduling.k8s.io/v1beta1", &[], 14, 22, "scheduling.k8s.io/v1"),
     ("coordination.k8s.io/v1beta1", &["Lease"], 19, 22, "coordination.k8s.io/v1"),
-    ("certificates.k8s.io/v1beta1", &["CertificateSigningRequest"], 19, 22, "certificates.k8s.io/v1"),
+    (
+        "certificates.k8s.io/v1beta1",
+        &["CertificateSigningRequest"],
+        19,
+        22,
+        "certificates.k8s.io/v1",
+    ),
     (
         "storage.k8s.io/v1beta1",
         &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment"],

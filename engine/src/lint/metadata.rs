@@ -60,7 +60,9 @@ pub(super) fn check(files: &[File], findings: &mut Findings) {
     if !metadata.kind.is_empty() && version != "v2" {
         findings.error(
             FILE,
-            format!("chart type is not valid in apiVersion '{version}'. It is valid in apiVersion 'v2'"),
+            format!(
+                "chart type is not valid in apiVersion '{version}'. It is valid in apiVersion 'v2'"
+            ),
         );
     }
     if !metadata.dependencies.is_empty() && version != "v2" {
@@ -73,8 +75,7 @@ pub(super) fn check(files: &[File], findings: &mut Findings) {
         );
     }
     if Version::parse(&metadata.version).is_ok() && !is_strict_version(&metadata.version) {
-        findings
-            .warning(FILE, format!("version '{}' is not a valid SemVerV2", metadata.version));
+        findings.warning(FILE, format!("version '{}' is not a valid SemVerV2", metadata.version));
     }
 }
 
@@ -86,14 +87,13 @@ fn identity(document: &Value, metadata: &Metadata, findings: &mut Findings) {
         findings.error(FILE, format!("chart name {:?} is invalid", metadata.name));
     }
     match metadata.api_version.as_str() {
-        "" => findings
-            .error(FILE, r#"apiVersion is required. The value must be either "v1" or "v2""#),
+        "" => {
+            findings.error(FILE, r#"apiVersion is required. The value must be either "v1" or "v2""#)
+        }
         "v1" | "v2" => {}
         other => findings.error(
             FILE,
-            format!(
-                r#"apiVersion '{other}' is not valid. The value must be either "v1" or "v2""#
-            ),
+            format!(r#"apiVersion '{other}' is not valid. The value must be either "v1" or "v2""#),
         ),
     }
     for name in ["version", "appVersion"] {
@@ -102,8 +102,10 @@ fn identity(document: &Value, metadata: &Metadata, findings: &mut Findings) {
             Some(Value::Bool(_)) => "bool",
             _ => continue,
         };
-        findings
-            .error(FILE, format!("{name} should be of type string but it's of type {kind}: quote it"));
+        findings.error(
+            FILE,
+            format!("{name} should be of type string but it's of type {kind}: quote it"),
+        );
     }
     if metadata.version.is_empty() {
         findings.error(FILE, "version is required");
@@ -119,7 +121,10 @@ fn people(metadata: &Metadata, findings: &mut Findings) {
         } else if !maintainer.email.is_empty() && !is_email(&maintainer.email) {
             findings.error(
                 FILE,
-                format!("invalid email '{}' for maintainer '{}'", maintainer.email, maintainer.name),
+                format!(
+                    "invalid email '{}' for maintainer '{}'",
+                    maintainer.email, maintainer.name
+                ),
             );
         } else if !maintainer.url.is_empty() && !is_url(&maintainer.url) {
             findings.error(

@@ -25,7 +25,13 @@ pub(super) fn refused(kind: &str, name: &str) -> Option<String> {
                 false => Some(LABEL_1035.to_owned()),
             }
         }
-        "namespace" => if is_label(name) { too_long(63) } else { Some(LABEL.to_owned()) },
+        "namespace" => {
+            if is_label(name) {
+                too_long(63)
+            } else {
+                Some(LABEL.to_owned())
+            }
+        }
         _ => match name.split('.').all(is_label) {
             true => too_long(253),
             false => Some(SUBDOMAIN.to_owned()),

@@ -56,13 +56,7 @@ pub(super) fn check(
     }
 }
 
-fn check_object(
-    path: &str,
-    object: &Value,
-    document: &str,
-    minor: u32,
-    findings: &mut Findings,
-) {
+fn check_object(path: &str, object: &Value, document: &str, minor: u32, findings: &mut Findings) {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
     let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
     if object.is_null() {
@@ -93,7 +87,8 @@ fn check_object(
         );
     }
     let items = object.get("items").and_then(Value::as_array).into_iter().flatten();
-    let keeps = |item: &Value| item.pointer("/metadata/annotations/helm.sh~1resource-policy").is_some();
+    let keeps =
+        |item: &Value| item.pointer("/metadata/annotations/helm.sh~1resource-policy").is_some();
     if kind == "List" && items.into_iter().any(keeps) {
         findings
             .error(path, "annotation 'helm.sh/resource-policy' within List objects are ignored");

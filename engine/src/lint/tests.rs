@@ -46,7 +46,8 @@ fn one_mistake_each() {
     let crd = "apiVersion: v1\nkind: ConfigMap\n";
     let schema = r#"{"required": ["x"]}"#;
     let sub = "apiVersion: v2\nname: s\nversion: 1.0.0\n";
-    let numbers = "a: 12345678901234567890\nb:\n- 0123\nc: 1000000\nd: 0.12345678901234567\ne: 1.5\n";
+    let numbers =
+        "a: 12345678901234567890\nb:\n- 0123\nc: 1000000\nd: 0.12345678901234567\ne: 1.5\n";
     for (file, text, expected) in [
         ("Chart.yaml", "a: [", &["[ERROR] Chart.yaml: unable to parse YAML"][..]),
         (
@@ -68,7 +69,7 @@ fn one_mistake_each() {
                 "[WARNING] values.yaml:1: a: 12345678901234567890 becomes 12345678901234567168",
                 "[WARNING] values.yaml:3: item: 0123 is an octal number",
                 "[INFO] values.yaml:4: c: a template prints 1000000 with an exponent",
-                "[WARNING] values.yaml:5: d: 0.12345678901234567 becomes 0.12345678901234568",
+                "[WARNING] values.yaml:5: d: 0.12345678901234567 becomes 0.12345678901234566",
             ],
         ),
         ("values.schema.json", schema, &["[ERROR] values.yaml: values don't meet"]),

@@ -146,7 +146,8 @@ impl Shared {
             let context = self.collect(subchart, &path, false, below, pages);
             subcharts.push((subchart.name().to_owned(), context));
         }
-        let values = values.map_or_else(|| Value::from_pairs(Vec::<(String, Value)>::new()), value::of_map);
+        let values =
+            values.map_or_else(|| Value::from_pairs(Vec::<(String, Value)>::new()), value::of_map);
         let entries = [
             ("Chart", value::of_template(&context::metadata(&chart.metadata, is_root))),
             ("Files", Value::from_object(files::Files::of(&chart.files))),

@@ -20,8 +20,7 @@ pub fn archive(path: &Path) -> anyhow::Result<Vec<u8>> {
             )
         }
         Err(error) => {
-            return Err(error)
-                .with_context(|| format!("cannot read the chart {}", path.display()));
+            return Err(error).with_context(|| format!("cannot read the chart {}", path.display()));
         }
     };
     if metadata.len() > MAX_SIZE {

@@ -31,7 +31,11 @@ pub(super) fn pull(name: &str, args: &ChartSourceArgs) -> anyhow::Result<Vec<u8>
         let client = Client::new(options)?;
         let reference = with_version(&client, reference, args).await?;
         let pulled = client.pull_chart(&reference, None).await?;
-        eprintln!("Pulled: {}\nDigest: {}", reference.to_string().trim_start_matches("oci://"), pulled.digest);
+        eprintln!(
+            "Pulled: {}\nDigest: {}",
+            reference.to_string().trim_start_matches("oci://"),
+            pulled.digest
+        );
         Ok(pulled.archive.to_vec())
     })
 }
@@ -77,7 +81,7 @@ async fn with_version(
 fn credentials(args: &ChartSourceArgs, host: &str) -> anyhow::Result<Credentials> {
     match (&args.username, &args.password) {
         (Some(username), Some(password)) => {
-            return Ok(Credentials::basic(username.as_str(), password.as_str()));
+            return Ok(Credentials::basic(username.as_str(), password.clone()));
         }
         (None, None) => {}
         (Some(_), None) => bail!("--username also needs --password"),
@@ -99,7 +103,9 @@ fn credentials(args: &ChartSourceArgs, host: &str) -> anyhow::Result<Credentials
             Err(CredentialsError::NoEntry { .. } | CredentialsError::Incomplete { .. }) => {}
             // A file that is there for other things, such as Docker's contexts.
             Err(CredentialsError::Malformed) if !is_asked_for => {}
-            Err(error) => return Err(error).with_context(|| format!("cannot use {}", file.display())),
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot use {}", file.display()));
+            }
         }
     }
     Ok(Credentials::Anonymous)
@@ -115,9 +121,9 @@ fn login_files(args: &ChartSourceArgs) -> Vec<(PathBuf, bool)> {
     let helm = folder("HELM_CONFIG_HOME")
         .or_else(|| folder("XDG_CONFIG_HOME").map(|config| config.join("helm")))
         .or_else(|| home.as_ref().map(|home| home.join(".config/helm")));
-    let docker =
-        folder("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
-    let files = [helm.map(|f| f.join("registry/config.json")), docker.map(|f| f.join("config.json"))];
+    let docker = folder("DOCKER_CONFIG").or_else(|| home.as_ref().map(|home| home.join(".docker")));
+    let files =
+        [helm.map(|f| f.join("registry/config.json")), docker.map(|f| f.join("config.json"))];
     files.into_iter().flatten().map(|file| (file, false)).collect()
 }
 

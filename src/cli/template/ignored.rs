@@ -63,11 +63,23 @@ const DEPRECATED: [(&str, &str); 4] = [
 
 /// What is refused, and why.
 const REFUSED: [(&str, &str); 5] = [
-    ("validate", "there is no cluster to hold the manifests against: use `kubectl apply --dry-run=server`"),
+    (
+        "validate",
+        "there is no cluster to hold the manifests against: use `kubectl apply --dry-run=server`",
+    ),
     ("enable-dns", "rendering makes no connections; pass the address in through the values"),
-    ("post-renderer", "post-renderers are Helm's plugins: pipe the output through the program instead"),
-    ("post-renderer-args", "post-renderers are Helm's plugins: pipe the output through the program instead"),
-    ("post-renderer-strategy", "post-renderers are Helm's plugins: pipe the output through the program instead"),
+    (
+        "post-renderer",
+        "post-renderers are Helm's plugins: pipe the output through the program instead",
+    ),
+    (
+        "post-renderer-args",
+        "post-renderers are Helm's plugins: pipe the output through the program instead",
+    ),
+    (
+        "post-renderer-strategy",
+        "post-renderers are Helm's plugins: pipe the output through the program instead",
+    ),
 ];
 
 /// The flags that were given of those that have no effect.
@@ -137,16 +149,19 @@ impl clap::Args for Ignored {
         }
         for (name, _) in REFUSED {
             let takes_value = name.starts_with("post-renderer");
-            let arg = if takes_value { setting(name, "VALUE") } else { switch(name, "").hide(true) };
+            let arg =
+                if takes_value { setting(name, "VALUE") } else { switch(name, "").hide(true) };
             command = command.arg(arg);
         }
-        let words = |words: &[&'static str]| words.iter().map(PossibleValue::new).collect::<Vec<_>>();
+        let words =
+            |words: &[&'static str]| words.iter().map(PossibleValue::new).collect::<Vec<_>>();
         let dry_run = switch("dry-run", "")
             .default_missing_value("unset")
             .value_parser(words(&["unset", "client", "server", "true", "none", "false"]))
             .hide(true);
         let strategies = words(&["true", "false", "watcher", "hookOnly", "legacy"]);
-        let wait = switch("wait", "").default_missing_value("watcher").value_parser(strategies).hide(true);
+        let wait =
+            switch("wait", "").default_missing_value("watcher").value_parser(strategies).hide(true);
         command.arg(dry_run).arg(wait)
     }
 
@@ -157,9 +172,8 @@ impl clap::Args for Ignored {
 
 impl clap::FromArgMatches for Ignored {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let is_given = |name: &str| {
-            matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine)
-        };
+        let is_given =
+            |name: &str| matches.value_source(name) == Some(clap::parser::ValueSource::CommandLine);
         let is_refused = |name: &str| match name.starts_with("post-renderer") {
             true => is_given(name),
             false => is_on(matches, name),

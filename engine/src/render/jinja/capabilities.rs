@@ -52,13 +52,12 @@ impl Object for Versions {
         arguments: &[Value],
     ) -> Result<Value, Error> {
         match (method, arguments) {
-            ("Has", [wanted]) => {
-                Ok(Value::from(self.0.iter().any(|version| Some(version.as_str()) == wanted.as_str())))
-            }
-            ("Has", _) => Err(Error::new(
-                ErrorKind::InvalidOperation,
-                "Has takes one text, an API version",
+            ("Has", [wanted]) => Ok(Value::from(
+                self.0.iter().any(|version| Some(version.as_str()) == wanted.as_str()),
             )),
+            ("Has", _) => {
+                Err(Error::new(ErrorKind::InvalidOperation, "Has takes one text, an API version"))
+            }
             _ => Err(Error::from(ErrorKind::UnknownMethod)),
         }
     }

@@ -10,9 +10,9 @@ use crate::template;
 
 /// What Jinja has under the same name keeps Jinja's meaning.
 const JINJAS_FILTERS: [&str; 23] = [
-    "abs", "default", "first", "float", "float64", "indent", "int", "join", "last", "list", "lower",
-    "max", "min", "replace", "reverse", "round", "slice", "sort", "split", "title", "trim", "uniq",
-    "upper",
+    "abs", "default", "first", "float", "float64", "indent", "int", "join", "last", "list",
+    "lower", "max", "min", "replace", "reverse", "round", "slice", "sort", "split", "title",
+    "trim", "uniq", "upper",
 ];
 const JINJAS_FUNCTIONS: [&str; 2] = ["dict", "range"];
 

@@ -55,6 +55,8 @@ fn the_same_context_and_functions() {
         ("{% from '_macros.j2' import twice %}\na: {{ twice('x') }}", "a: xx"),
         ("{% for x in Values.list %}\n- {{ x }}\n{% endfor %}", "- a\n- b"),
         ("a: {{ none }}", "a: null"),
+        ("a: {{ Values.list }}", "a: [\"a\",\"b\"]"),
+        ("a: {{ Values.map }}", "a: {\"x\":1,\"z\":[1.5]}"),
         ("a: {{ Template.Name }} {{ Template.BasePath }}", "a: c/templates/a.yaml.j2 c/templates"),
     ] {
         let expected_list = expected.starts_with("- ");

@@ -84,14 +84,22 @@ pub(super) fn to_template(value: &Value) -> Result<template::Value, Error> {
     })
 }
 
-/// How `{{ … }}` prints: null as YAML's, everything else as Jinja does.
+/// How `{{ … }}` prints: null, booleans, lists and mappings as JSON, which is YAML too; Jinja's own way
+/// is Python's.
 pub(super) fn print(
     output: &mut Output<'_>,
     state: &mut State<'_, '_>,
     value: &Value,
 ) -> Result<(), Error> {
-    if value.is_none() {
-        return output.write_str("null").map_err(Error::from);
-    }
-    minijinja::escape_formatter(output, state, value)
+    let text = match value.kind() {
+        ValueKind::None => "null".to_owned(),
+        ValueKind::Bool => value.is_true().to_string(),
+        ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            let environment = Environment::system();
+            let json = template::to_json(&to_template(value)?, &Run::new(&environment));
+            json.map_err(|why| Error::new(ErrorKind::BadSerialization, why))?.to_string()
+        }
+        _ => return minijinja::escape_formatter(output, state, value),
+    };
+    output.write_str(&text).map_err(Error::from)
 }
