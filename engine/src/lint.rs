@@ -90,7 +90,11 @@ pub fn lint(files: &[File], options: &Options<'_>) -> Vec<Finding> {
 fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
     const FOLDER: &str = "templates/";
     if chart.templates.is_empty() {
-        return findings.warning(FOLDER, "directory does not exist");
+        // Whoever read the folder may have left out all of it.
+        return match chart.file(".helmignore") {
+            None => findings.warning(FOLDER, "directory does not exist"),
+            Some(_) => findings.info(FOLDER, "there is no template that .helmignore leaves in"),
+        };
     }
     let mut warnings = Vec::new();
     let processed = match chart.for_values(options.values, &mut warnings) {

@@ -160,16 +160,7 @@ fn fail(
         RenderError::TypeMismatch(why) => {
             log_error("chart dependencies processing failed", &why.to_string());
         }
-        RenderError::Manifest(unsortable) if args.switches.debug => {
-            let text = output::unsorted(&unsortable.files);
-            std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
-            return Err(error.into());
-        }
         _ => {}
-    }
-    let mut after = String::new();
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        after.push_str(&excerpt::of(&error, chart, values));
     }
     // Helm says so of everything that fails once the values are known to be good.
     let is_late = matches!(
@@ -179,6 +170,17 @@ fn fail(
             | RenderError::Jinja(_)
             | RenderError::Manifest(_)
     );
+    if is_late && args.switches.debug && args.show_only.is_empty() {
+        let text = match &error {
+            RenderError::Manifest(unsortable) => output::unsorted(&unsortable.files),
+            _ => "\n".to_owned(),
+        };
+        std::io::stdout().write_all(text.as_bytes()).context("cannot write to stdout")?;
+    }
+    let mut after = String::new();
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        after.push_str(&excerpt::of(&error, chart, values));
+    }
     if is_late && !args.switches.debug {
         after.push_str("\n\nUse --debug flag to render out invalid YAML");
     }

@@ -57,10 +57,13 @@ fn check_into(
 }
 
 fn check_one(schema: &[u8], values: &Map<String, Value>, known: &Known) -> Vec<String> {
-    let schema: Value = match serde_json::from_slice(schema) {
+    let mut schema: Value = match serde_json::from_slice(schema) {
         Ok(schema) => schema,
         Err(error) => return vec![format!("values.schema.json is not JSON: {error}")],
     };
+    let mut own = Vec::new();
+    ids(&schema, &mut own);
+    known.open_unknown(&mut schema, &own);
     let validator = match jsonschema::options().with_retriever(known.clone()).build(&schema) {
         Ok(validator) => validator,
         Err(error) => return vec![format!("values.schema.json is not a JSON schema: {error}")],
@@ -92,6 +95,30 @@ impl Known {
         Self { by_id: Arc::new(by_id.collect()), missed: Arc::default() }
     }
 
+    /// Takes out the references to other hosts' schemas that are not here, which may point at any part of
+    /// them. `own`: the `$id`s of the schema itself.
+    fn open_unknown(&self, schema: &mut Value, own: &[String]) {
+        match schema {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.open_unknown(item, own)),
+            Value::Object(map) => {
+                let target = map.get("$ref").and_then(Value::as_str).and_then(|to| {
+                    let document = to.split('#').next().unwrap_or_default();
+                    let is_elsewhere = ["http://", "https://"].iter().any(|s| to.starts_with(s))
+                        && !document.contains("://json-schema.org/")
+                        && !self.by_id.contains_key(document)
+                        && !own.iter().any(|id| id == document);
+                    is_elsewhere.then(|| document.to_owned())
+                });
+                if let Some(document) = target {
+                    map.remove("$ref");
+                    self.missed.lock().unwrap_or_else(PoisonError::into_inner).insert(document);
+                }
+                map.values_mut().for_each(|value| self.open_unknown(value, own));
+            }
+            _ => {}
+        }
+    }
+
     fn missed(&self) -> Vec<Warning> {
         let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
         let warning = |uri: &String| match uri.starts_with("urn:") {
@@ -120,6 +147,19 @@ impl Retrieve for Known {
             return Ok(Value::Bool(true));
         }
         Err(format!("{uri} is outside of the chart and is not read").into())
+    }
+}
+
+/// The `$id`s of a schema and its parts.
+fn ids(schema: &Value, found: &mut Vec<String>) {
+    match schema {
+        Value::Array(items) => items.iter().for_each(|item| ids(item, found)),
+        Value::Object(map) => {
+            let id = map.get("$id").or_else(|| map.get("id")).and_then(Value::as_str);
+            found.extend(id.map(|id| id.trim_end_matches('#').to_owned()));
+            map.values().for_each(|value| ids(value, found));
+        }
+        _ => {}
     }
 }
 
