@@ -78,7 +78,7 @@ impl Function {
 
 /// The static type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub enum Kind {
     /// interface {}
     Any,
     /// reflect.Value: the functions of text/template itself
@@ -89,8 +89,12 @@ pub(crate) enum Kind {
     String,
     /// map[string]interface {}
     Map,
+    /// time.Duration; Go takes a literal for it, too
+    Duration,
     /// time.Time
     Time,
+    /// An object of this type.
+    Object(&'static str),
 }
 
 impl Kind {
@@ -103,12 +107,18 @@ impl Kind {
             Kind::Float => "float64",
             Kind::String => "string",
             Kind::Map => "map[string]interface {}",
+            Kind::Duration => "time.Duration",
             Kind::Time => "time.Time",
+            Kind::Object(name) => name,
         }
     }
 
     pub fn can_be_nil(self) -> bool {
-        matches!(self, Kind::Any | Kind::Reflect | Kind::Map)
+        match self {
+            Kind::Any | Kind::Reflect | Kind::Map => true,
+            Kind::Object(name) => name.starts_with('*'),
+            _ => false,
+        }
     }
 
     /// Go's AssignableTo.
@@ -121,6 +131,10 @@ impl Kind {
             Kind::String => matches!(value, Value::String(_)),
             Kind::Time => {
                 matches!(value, Value::Object(object) if object.type_name() == "time.Time")
+            }
+            Kind::Duration => matches!(value, Value::Duration(_)),
+            Kind::Object(name) => {
+                matches!(value, Value::Object(object) if object.type_name() == name)
             }
             Kind::Map => matches!(value, Value::Map(map) if map.kind() != MapType::String),
         }

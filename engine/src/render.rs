@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::Chart;
-use crate::template::{Environment, Place, TemplateError, TemplateSet, on_large_stack};
+use crate::template::{
+    Environment, Map, MapType, Place, TemplateError, TemplateSet, on_large_stack,
+};
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
 use crate::version;
@@ -257,12 +259,13 @@ pub(crate) fn execute_as(
     let environment = Environment { lookup: options.lookup, is_lint, ..Environment::system() };
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
-        let template = crate::template::Value::map([
-            ("Name", renderable.path.as_str().into()),
-            ("BasePath", renderable.base_path.as_str().into()),
+        let template = BTreeMap::from([
+            ("Name".into(), renderable.path.as_str().into()),
+            ("BasePath".into(), renderable.base_path.as_str().into()),
         ]);
-        renderable.context.set("Template", template);
-        let dot = crate::template::Value::Map(renderable.context.clone());
+        let template = Map::new(MapType::Values, template);
+        renderable.context.set("Template", crate::template::Value::Map(template));
+        let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
         let text =
             set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);

@@ -4,6 +4,7 @@
 //! trees, [`eval`] walks one with a [`Value`] as dot, calling [`crate::functions`]; [`printf`] formats.
 
 pub(crate) mod ast;
+pub(crate) mod complex;
 mod environment;
 mod error;
 pub(crate) mod eval;
@@ -18,12 +19,14 @@ mod set;
 mod str;
 mod to_json;
 mod value;
+pub(crate) mod values_methods;
 
 pub(crate) use environment::Run;
 pub use environment::{Budget, Environment, on_large_stack};
 pub use error::{Cause, ExecError, ParseError, Place, TemplateError};
 pub use from_json::{from_json, from_json_with_integers};
-pub use object::Object;
+pub(crate) use object::NilPointer;
+pub use object::{Method, Object};
 pub use set::TemplateSet;
 pub(crate) use set::erase_no_value;
 pub use str::Str;

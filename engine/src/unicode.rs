@@ -75,6 +75,28 @@ pub(crate) fn is_punctuation(c: char) -> bool {
     )
 }
 
+/// unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space.
+pub(crate) fn is_print(c: char) -> bool {
+    use Category::{
+        Control, Format, LineSeparator, ParagraphSeparator, PrivateUse, SpaceSeparator, Surrogate,
+        Unassigned,
+    };
+    if c.is_ascii() {
+        return c == ' ' || c.is_ascii_graphic();
+    }
+    !matches!(
+        category(c),
+        Control
+            | Format
+            | LineSeparator
+            | ParagraphSeparator
+            | PrivateUse
+            | SpaceSeparator
+            | Surrogate
+            | Unassigned
+    )
+}
+
 /// unicode.IsSpace
 pub(crate) fn is_space(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\x0b' | '\x0c' | '\r' | ' ' | '\u{85}' | '\u{a0}')

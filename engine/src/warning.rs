@@ -64,7 +64,7 @@ impl fmt::Display for Warning {
 pub(crate) fn log_text(text: &str) -> String {
     let plain = |c: char| match c {
         ' ' | '=' | '"' => false,
-        c => quote::is_print(c),
+        c => crate::unicode::is_print(c),
     };
     if !text.is_empty() && text.chars().all(plain) {
         return text.to_owned();

@@ -43,7 +43,7 @@ func render(q question) (string, error) {
 	}
 	files, err := engine.Render(c, common.Values{
 		"Values":       common.Values(values),
-		"Capabilities": common.DefaultCapabilities,
+		"Capabilities": capabilities(),
 		"Release": map[string]any{
 			"Name":      "demo",
 			"Namespace": "space",
@@ -54,6 +54,15 @@ func render(q question) (string, error) {
 		},
 	})
 	return files["t/"+mainTemplate], err
+}
+
+// capabilities are those of `helm template`. A released Helm's version is linked into it.
+func capabilities() *common.Capabilities {
+	c := common.DefaultCapabilities.Copy()
+	c.HelmVersion.Version = "v4.3.1"
+	c.HelmVersion.GitTreeState = "clean"
+	c.HelmVersion.GoVersion = ""
+	return c
 }
 
 func decode(text []byte, integers bool) (map[string]any, error) {

@@ -1,7 +1,8 @@
 //! Go's own functions, but for comparisons.
 
-use super::{Call, Function, Kind, Returned};
+use super::{Function, Kind, Returned};
 use crate::template::{ListType, MapType, Value, printf};
+use crate::unicode::is_print;
 
 pub(super) const TABLE: &[Function] = &[
     // The evaluator runs these two itself, so that later arguments are not evaluated.
@@ -19,9 +20,15 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("printf", &[Kind::String], Kind::Any, |c, a| {
         Ok(Value::string(printf::printf(super::bytes(&a[0]), &a[1..], c.run)))
     }),
-    Function::variadic("html", &[], Kind::Any, |c, a| Ok(html(&joined(c, a)).into())),
-    Function::variadic("js", &[], Kind::Any, |c, a| Ok(js(&joined(c, a)).into())),
-    Function::variadic("urlquery", &[], Kind::Any, |c, a| Ok(url_query(&joined(c, a)).into())),
+    Function::variadic("html", &[], Kind::Any, |c, a| {
+        Ok(Value::string(html(&printf::display(a, c.run))))
+    }),
+    Function::variadic("js", &[], Kind::Any, |c, a| {
+        Ok(Value::string(js(&printf::display(a, c.run))))
+    }),
+    Function::variadic("urlquery", &[], Kind::Any, |c, a| {
+        Ok(url_query(&printf::display(a, c.run)).into())
+    }),
 ];
 
 fn len(value: &Value) -> Returned {
@@ -110,58 +117,60 @@ pub(super) fn any_list(items: Vec<Value>) -> Value {
     Value::List(crate::template::List::new(ListType::Any, items))
 }
 
-fn joined(c: &Call<'_>, args: &[Value]) -> String {
-    let args: Vec<Value> = args
-        .iter()
-        .map(|v| if matches!(v, Value::Nil) { "<no value>".into() } else { v.clone() })
-        .collect();
-    String::from_utf8_lossy(&printf::print(&args, c.run)).into_owned()
-}
-
-fn html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\0' => out.push('\u{fffd}'),
-            '"' => out.push_str("&#34;"),
-            '\'' => out.push_str("&#39;"),
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            c => out.push(c),
+/// template.HTMLEscape, byte by byte.
+fn html(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for b in text {
+        match b {
+            b'\0' => out.extend_from_slice("\u{fffd}".as_bytes()),
+            b'"' => out.extend_from_slice(b"&#34;"),
+            b'\'' => out.extend_from_slice(b"&#39;"),
+            b'&' => out.extend_from_slice(b"&amp;"),
+            b'<' => out.extend_from_slice(b"&lt;"),
+            b'>' => out.extend_from_slice(b"&gt;"),
+            b => out.push(*b),
         }
     }
     out
 }
 
-fn js(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\\' => out.push_str("\\\\"),
-            '\'' => out.push_str("\\'"),
-            '"' => out.push_str("\\\""),
-            '<' => out.push_str("\\u003C"),
-            '>' => out.push_str("\\u003E"),
-            '&' => out.push_str("\\u0026"),
-            '=' => out.push_str("\\u003D"),
-            c if c < ' ' => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c if !c.is_ascii() && !crate::template::quote::is_print(c) => {
-                out.push_str(&format!("\\u{:04X}", c as u32));
-            }
-            c => out.push(c),
+/// template.JSEscape; bytes that are not UTF-8 stay.
+fn js(text: &[u8]) -> Vec<u8> {
+    let mut out = String::new();
+    let mut bytes = Vec::with_capacity(text.len());
+    for chunk in text.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            js_char(c, &mut out);
         }
+        bytes.append(&mut std::mem::take(&mut out).into_bytes());
+        bytes.extend_from_slice(chunk.invalid());
     }
-    out
+    bytes
+}
+
+fn js_char(c: char, out: &mut String) {
+    match c {
+        '\\' => out.push_str("\\\\"),
+        '\'' => out.push_str("\\'"),
+        '"' => out.push_str("\\\""),
+        '<' => out.push_str("\\u003C"),
+        '>' => out.push_str("\\u003E"),
+        '&' => out.push_str("\\u0026"),
+        '=' => out.push_str("\\u003D"),
+        c if c < ' ' || !(c.is_ascii() || is_print(c)) => {
+            out.push_str(&format!("\\u{:04X}", c as u32));
+        }
+        c => out.push(c),
+    }
 }
 
 /// url.QueryEscape.
-pub(super) fn url_query(text: &str) -> String {
+pub(super) fn url_query(text: &[u8]) -> String {
     let mut out = String::with_capacity(text.len());
-    for b in text.bytes() {
+    for b in text {
         match b {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => {
-                out.push(b as char);
+                out.push(*b as char);
             }
             b' ' => out.push('+'),
             b => out.push_str(&format!("%{b:02X}")),

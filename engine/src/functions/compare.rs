@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::{Call, Function, Kind};
 use crate::template::Value;
+use crate::template::complex::Complex;
 
 pub(super) const TABLE: &[Function] = &[
     Function::variadic("eq", &[Kind::Reflect], Kind::Reflect, |c, a| {
@@ -25,6 +26,7 @@ enum Basic<'a> {
     Int(i128),
     Float(f64),
     String(&'a [u8]),
+    Complex(Complex),
     None,
 }
 
@@ -36,6 +38,10 @@ fn basic(value: &Value) -> Basic<'_> {
         Value::Uint8(u) => Basic::Int((*u).into()),
         Value::Float(f) => Basic::Float(*f),
         Value::String(s) => Basic::String(s),
+        Value::Object(object) => match object.as_any().downcast_ref() {
+            Some(number) => Basic::Complex(*number),
+            None => Basic::None,
+        },
         _ => Basic::None,
     }
 }
@@ -55,6 +61,7 @@ fn eq(c: &Call<'_>, first: &Value, others: &[Value]) -> Result<bool, String> {
             (Basic::Int(a), Basic::Int(b)) => a == b,
             (Basic::Float(a), Basic::Float(b)) => a == b,
             (Basic::String(a), Basic::String(b)) => a == b,
+            (Basic::Complex(a), Basic::Complex(b)) => a == b,
             (Basic::None, Basic::None) => same(c, first, other)?,
             _ if matches!(first, Value::Nil) || matches!(other, Value::Nil) => false,
             _ => return Err(incompatible(first, other)),
@@ -95,7 +102,10 @@ fn same(c: &Call<'_>, a: &Value, b: &Value) -> Result<bool, String> {
 fn lt(a: &Value, b: &Value) -> Result<bool, String> {
     let bad = || "invalid type for comparison".to_owned();
     Ok(match (basic(a), basic(b)) {
-        (Basic::None, _) | (_, Basic::None) | (Basic::Bool(_), Basic::Bool(_)) => return Err(bad()),
+        (Basic::None, _)
+        | (_, Basic::None)
+        | (Basic::Bool(_), Basic::Bool(_))
+        | (Basic::Complex(_), Basic::Complex(_)) => return Err(bad()),
         (Basic::Int(a), Basic::Int(b)) => a < b,
         (Basic::Float(a), Basic::Float(b)) => a.partial_cmp(&b) == Some(Ordering::Less),
         (Basic::String(a), Basic::String(b)) => a < b,

@@ -7,7 +7,7 @@ use std::any::Any;
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
 use super::{Call, Function, Kind, Returned, duration, text};
-use crate::template::{Object, Value};
+use crate::template::{Method, NilPointer, Object, Value};
 
 use Kind::{Any as Whatever, String as S};
 
@@ -132,6 +132,26 @@ fn modify(a: &[Value]) -> Returned {
 impl Object for Time {
     fn type_name(&self) -> &str {
         "time.Time"
+    }
+
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        // Seconds are counted from the year 1, and UTC is spelt as no location.
+        const YEAR_1: i64 = 62_135_596_800;
+        Some(vec![
+            ("wall", Value::Uint64(self.0.timestamp_subsec_nanos().into())),
+            ("ext", Value::Int64(self.0.timestamp() + YEAR_1)),
+            ("loc", Value::object(NilPointer("*time.Location"))),
+        ])
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        Some(Method::new(match name {
+            "Format" => &[Kind::String],
+            "AddDate" => &[Kind::Int, Kind::Int, Kind::Int],
+            "Unix" | "UnixMilli" | "UnixNano" | "Year" | "Day" | "Hour" | "Minute" | "Second"
+            | "Nanosecond" | "YearDay" | "IsZero" | "UTC" | "String" => &[],
+            _ => return None,
+        }))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {

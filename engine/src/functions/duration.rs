@@ -1,9 +1,9 @@
 //! Helm's duration functions, and Go's time.Duration behind them.
 
 use super::{Call, Function, Kind, Returned};
-use crate::template::Value;
 use crate::template::number::parse_float;
 use crate::template::quote::quote;
+use crate::template::{Method, Value};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -64,9 +64,25 @@ pub(super) fn round(duration: i64, multiple: i64) -> i64 {
     down.saturating_add(multiple * duration.signum())
 }
 
-/// Methods of time.Duration without arguments.
-pub(crate) fn method(nanoseconds: i64, name: &str) -> Option<Value> {
+/// The methods of time.Duration.
+pub(crate) fn method(name: &str) -> Option<Method> {
+    Some(Method::new(match name {
+        "String" | "Seconds" | "Minutes" | "Hours" | "Milliseconds" | "Microseconds"
+        | "Nanoseconds" | "Abs" => &[],
+        "Round" | "Truncate" => &[Kind::Duration],
+        _ => return None,
+    }))
+}
+
+pub(crate) fn call(nanoseconds: i64, name: &str, arguments: &[Value]) -> Option<Value> {
+    let multiple = match arguments {
+        [Value::Duration(multiple)] => *multiple,
+        _ => 0,
+    };
     Some(match name {
+        "Round" => Value::Duration(round(nanoseconds, multiple)),
+        "Truncate" if multiple <= 0 => Value::Duration(nanoseconds),
+        "Truncate" => Value::Duration(nanoseconds - nanoseconds % multiple),
         "String" => text(nanoseconds).into(),
         "Seconds" => Value::Float(in_units(nanoseconds, SECOND)),
         "Minutes" => Value::Float(in_units(nanoseconds, 60 * SECOND)),

@@ -50,7 +50,7 @@ fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
     let out = set
         .run(ANONYMOUS, args[1].clone(), call.run)
         .map_err(|e| wrap("error during tpl function execution for", e))?;
-    Ok(erase_no_value(&Str::from(out)).into())
+    Ok(Value::string(erase_no_value(out)))
 }
 
 /// The author's words; nothing at all while the chart is linted.

@@ -5,7 +5,7 @@ mod version;
 use std::any::Any;
 
 use super::{Function, Kind, text};
-use crate::template::{Object, Value};
+use crate::template::{Method, Object, Value};
 pub use version::{Constraint, Version};
 
 pub(super) const TABLE: &[Function] = &[
@@ -34,6 +34,26 @@ impl Object for SemVer {
 
     fn kind(&self) -> &'static str {
         "ptr"
+    }
+
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let [major, minor, patch] = self.0.numbers;
+        Some(vec![
+            ("major", Value::Uint64(major)),
+            ("minor", Value::Uint64(minor)),
+            ("patch", Value::Uint64(patch)),
+            ("pre", self.0.prerelease.as_str().into()),
+            ("metadata", self.0.metadata.as_str().into()),
+            ("original", self.0.original.as_str().into()),
+        ])
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        Some(Method::new(match name {
+            "Major" | "Minor" | "Patch" | "Prerelease" | "Metadata" | "Original" | "String" => &[],
+            "Compare" | "Equal" | "LessThan" | "GreaterThan" => &[Kind::Object("*semver.Version")],
+            _ => return None,
+        }))
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {

@@ -2,12 +2,15 @@
 
 use serde_json::json;
 
-use crate::template::{Object, Value};
+use crate::functions::Kind;
+use crate::template::{Method, Object, Value};
 
 /// The Kubernetes version that `helm template` v4.3.1 assumes.
 const KUBE_VERSION: &str = "v1.37.0";
 /// The Helm version that charts see.
 const HELM_VERSION: &str = "v4.3.1";
+/// The Kubernetes client that it was built with.
+const KUBE_CLIENT_VERSION: &str = "v1.37";
 
 /// The API versions that `helm template` v4.3.1 assumes, in its order.
 const API_VERSIONS: [&str; 57] = [
@@ -158,6 +161,23 @@ impl Object for All {
         }
     }
 
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let names = ["KubeVersion", "APIVersions", "HelmVersion"];
+        Some(names.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        self.fields()
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        (name == "Copy").then_some(Method::of_pointer(&[]))
+    }
+
+    fn call(&self, _: &str, _: &[Value]) -> Option<Result<Value, String>> {
+        Some(Ok(Value::object(All(self.0.clone()))))
+    }
+
     fn json(&self) -> serde_json::Value {
         json!({
             "KubeVersion": KubeVersion::of(&self.0).json(),
@@ -205,6 +225,24 @@ impl Object for KubeVersion {
         }
     }
 
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("Version", Value::string(&*self.version)),
+            ("normalizedVersion", Value::string(&*self.plain)),
+            ("Major", Value::string(&*self.major)),
+            ("Minor", Value::string(&*self.minor)),
+        ])
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let exported = |(name, _): &(&str, Value)| *name != "normalizedVersion";
+        Some(self.fields()?.into_iter().filter(exported).collect())
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        matches!(name, "GitVersion" | "String").then_some(Method::of_pointer(&[]))
+    }
+
     fn call(&self, name: &str, _: &[Value]) -> Option<Result<Value, String>> {
         match name {
             "GitVersion" => Some(Ok(Value::string(&*self.version))),
@@ -213,7 +251,7 @@ impl Object for KubeVersion {
         }
     }
 
-    fn text(&self) -> Option<String> {
+    fn text_of_pointer(&self) -> Option<String> {
         Some(self.plain.clone())
     }
 
@@ -237,16 +275,13 @@ impl Object for VersionSet {
         "slice"
     }
 
-    fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
-        if name != "Has" {
-            return None;
-        }
-        Some(match arguments {
-            [Value::String(wanted)] => {
-                Ok(Value::Bool(self.0.iter().any(|v| v.as_bytes() == &**wanted)))
-            }
-            _ => Err("Has takes one string, an API version".to_owned()),
-        })
+    fn method(&self, name: &str) -> Option<Method> {
+        (name == "Has").then_some(Method::new(&[Kind::String]))
+    }
+
+    fn call(&self, _: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
+        let [Value::String(wanted)] = arguments else { return None };
+        Some(Ok(Value::Bool(self.0.iter().any(|v| v.as_bytes() == &**wanted))))
     }
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
@@ -276,13 +311,31 @@ impl Object for HelmVersion {
         match name {
             "Version" => Some(Value::string(HELM_VERSION)),
             "GitTreeState" => Some(Value::string("clean")),
-            "GitCommit" | "GoVersion" | "KubeClientVersion" => Some(Value::string("")),
+            "GitCommit" | "GoVersion" => Some(Value::string("")),
+            "KubeClientVersion" => Some(Value::string(KUBE_CLIENT_VERSION)),
             _ => None,
         }
     }
 
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        let names = ["Version", "GitCommit", "GitTreeState", "GoVersion", "KubeClientVersion"];
+        Some(names.into_iter().filter_map(|name| Some((name, self.field(name)?))).collect())
+    }
+
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        Some(vec![
+            ("version", Value::string(HELM_VERSION)),
+            ("git_tree_state", Value::string("clean")),
+            ("kube_client_version", Value::string(KUBE_CLIENT_VERSION)),
+        ])
+    }
+
     fn json(&self) -> serde_json::Value {
-        json!({ "version": HELM_VERSION, "git_tree_state": "clean" })
+        json!({
+            "version": HELM_VERSION,
+            "git_tree_state": "clean",
+            "kube_client_version": KUBE_CLIENT_VERSION,
+        })
     }
 
     fn as_any(&self) -> &dyn std::any::Any {

@@ -8,7 +8,8 @@ use regex::Regex;
 use serde_json::json;
 
 use crate::chart::File;
-use crate::template::{Object, Str, Value};
+use crate::functions::Kind;
+use crate::template::{Method, Object, Str, Value};
 use crate::yaml;
 
 /// Files by name; what `Glob` gives is of the same type.
@@ -83,23 +84,31 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        self.0.get(name).map(|data| Value::Bytes(Str::from(&**data)))
+        Some(Value::Bytes(Str::from(self.bytes(name))))
+    }
+
+    fn method(&self, name: &str) -> Option<Method> {
+        match name {
+            "AsConfig" | "AsSecrets" => Some(Method::new(&[])),
+            "Get" | "GetBytes" | "Glob" | "Lines" => Some(Method::new(&[Kind::String])),
+            _ => None,
+        }
     }
 
     fn call(&self, name: &str, arguments: &[Value]) -> Option<Result<Value, String>> {
         let argument = match arguments {
-            [Value::String(text)] => Ok(text.text()),
-            _ => Err(format!("{name} takes one string")),
+            [Value::String(text)] => text.text(),
+            _ => "".into(),
         };
-        Some(match name {
-            "AsConfig" => Ok(Value::string(self.as_config())),
-            "AsSecrets" => Ok(Value::string(self.as_secrets())),
-            "Get" => argument.map(|name| Value::String(Str::from(self.bytes(&name)))),
-            "GetBytes" => argument.map(|name| Value::Bytes(Str::from(self.bytes(&name)))),
-            "Glob" => argument.map(|pattern| Value::object(self.glob(&pattern))),
-            "Lines" => argument.map(|name| self.lines(&name)),
+        Some(Ok(match name {
+            "AsConfig" => Value::string(self.as_config()),
+            "AsSecrets" => Value::string(self.as_secrets()),
+            "Get" => Value::String(Str::from(self.bytes(&argument))),
+            "GetBytes" => Value::Bytes(Str::from(self.bytes(&argument))),
+            "Glob" => Value::object(self.glob(&argument)),
+            "Lines" => self.lines(&argument),
             _ => return None,
-        })
+        }))
     }
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {

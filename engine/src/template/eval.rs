@@ -3,6 +3,7 @@
 mod argument;
 mod call;
 mod field;
+mod method;
 mod pipeline;
 mod range;
 
@@ -34,15 +35,17 @@ pub(crate) fn execute(
 struct Operand {
     value: Value,
     interface: bool,
+    /// It has an address, as a field behind a pointer has: methods of the pointer are its own, too.
+    addressable: bool,
 }
 
 impl Operand {
     fn plain(value: Value) -> Self {
-        Operand { value, interface: false }
+        Operand { value, interface: false, addressable: false }
     }
 
     fn interface(value: Value) -> Self {
-        Operand { value, interface: true }
+        Operand { value, interface: true, addressable: false }
     }
 
     fn is_invalid(&self) -> bool {
@@ -156,8 +159,12 @@ impl<'t> State<'t, '_> {
         match &operand.value {
             Value::Nil => self.write(b"<no value>"),
             Value::String(text) => self.write(text),
+            Value::Object(object) if operand.addressable && object.text_of_pointer().is_some() => {
+                let text = object.text_of_pointer().unwrap_or_default();
+                self.write(text.as_bytes())
+            }
             value => {
-                let text = printf::print(std::slice::from_ref(value), self.run);
+                let text = printf::display(std::slice::from_ref(value), self.run);
                 self.check()?;
                 self.write(&text)
             }

@@ -1,6 +1,7 @@
 //! Text to items. The rules are those of Go's text/template/parse lexer.
 
 use super::quote::quote_char_code;
+use crate::unicode;
 
 /// What an [`Item`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -478,8 +479,7 @@ fn is_space(c: char) -> bool {
 }
 
 fn is_alphanumeric(c: char) -> bool {
-    // Go counts only letters and decimal digits.
-    c == '_' || c.is_alphabetic() || c.is_ascii_digit()
+    c == '_' || unicode::is_letter(c) || unicode::is_digit(c)
 }
 
 fn has_left_trim_marker(text: &str) -> bool {

@@ -3,6 +3,25 @@
 use std::any::Any;
 
 use super::Value;
+use crate::functions::Kind;
+
+/// How a method is called.
+#[derive(Clone, Copy, Debug)]
+pub struct Method {
+    pub parameters: &'static [Kind],
+    /// It is a method of the pointer: only a value that has an address has it.
+    pub of_pointer: bool,
+}
+
+impl Method {
+    pub const fn new(parameters: &'static [Kind]) -> Self {
+        Method { parameters, of_pointer: false }
+    }
+
+    pub const fn of_pointer(parameters: &'static [Kind]) -> Self {
+        Method { parameters, of_pointer: true }
+    }
+}
 
 /// What Go would hold as a struct or a named type with methods.
 pub trait Object: Any {
@@ -14,18 +33,45 @@ pub trait Object: Any {
         "struct"
     }
 
-    /// A struct's field. None: there is no such field.
+    /// A struct's field that is exported, or the element of a map: for a key that is not there, what
+    /// Go calls the zero value. None: there is no such field.
     fn field(&self, _name: &str) -> Option<Value> {
         None
     }
 
-    /// Calls a method. None: there is no such method. Err: the method's own error.
+    /// All fields of a struct, or of the struct that a pointer points to, in their order.
+    fn fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
+    /// The method of this name. None: there is no such method.
+    fn method(&self, _name: &str) -> Option<Method> {
+        None
+    }
+
+    /// Calls a method that [`Object::method`] knows, with arguments that its parameters accept. Err: the
+    /// method's own error.
     fn call(&self, _name: &str, _arguments: &[Value]) -> Option<Result<Value, String>> {
         None
     }
 
-    /// What `%v` prints if the type has a String method or is otherwise printable.
+    /// A nil pointer.
+    fn is_nil(&self) -> bool {
+        false
+    }
+
+    /// What the type's String method gives, if it has one.
     fn text(&self) -> Option<String> {
+        None
+    }
+
+    /// The same for a String method of the pointer.
+    fn text_of_pointer(&self) -> Option<String> {
+        None
+    }
+
+    /// What the type's GoString method gives (`%#v`), if it has one.
+    fn go_text(&self) -> Option<String> {
         None
     }
 
@@ -39,6 +85,12 @@ pub trait Object: Any {
         self.entries().is_none_or(|entries| !entries.is_empty())
     }
 
+    /// The fields of a struct that JSON has, by their names there and in their order. Without them
+    /// [`Object::json`] counts, its keys sorted.
+    fn json_fields(&self) -> Option<Vec<(&'static str, Value)>> {
+        None
+    }
+
     /// What `toJson` and `toYaml` write.
     fn json(&self) -> serde_json::Value {
         serde_json::Value::Object(serde_json::Map::new())
@@ -46,4 +98,33 @@ pub trait Object: Any {
 
     /// For functions that need the concrete type: `self`.
     fn as_any(&self) -> &dyn Any;
+}
+
+/// A pointer that points to nothing, of this type.
+pub(crate) struct NilPointer(pub &'static str);
+
+impl Object for NilPointer {
+    fn type_name(&self) -> &str {
+        self.0
+    }
+
+    fn kind(&self) -> &'static str {
+        "ptr"
+    }
+
+    fn is_nil(&self) -> bool {
+        true
+    }
+
+    fn is_true(&self) -> bool {
+        false
+    }
+
+    fn json(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        self
+    }
 }

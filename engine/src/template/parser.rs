@@ -511,9 +511,7 @@ impl Parser<'_> {
             ItemType::CharConstant | ItemType::Complex | ItemType::Number => {
                 let number = match item.kind {
                     ItemType::CharConstant => Number::from_char(&item.value),
-                    _ if item.value.ends_with('i') && !item.value.starts_with("0x") => {
-                        Err(format!("complex number {} is not supported", item.value))
-                    }
+                    ItemType::Complex => Number::from_complex(&item.value),
                     _ => Number::parse(&item.value),
                 };
                 match number {

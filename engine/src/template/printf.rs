@@ -87,6 +87,25 @@ pub(crate) fn printf(format: &[u8], values: &[Value], run: &Run<'_>) -> Vec<u8> 
     printer.out
 }
 
+/// What an action prints, and `html` and its kin take: as [`print`], but pointers are followed and nil
+/// is `<no value>`.
+pub(crate) fn display(values: &[Value], run: &Run<'_>) -> Vec<u8> {
+    let mut printer = Printer::new(run);
+    let mut previous_is_string = false;
+    for (i, value) in values.iter().enumerate() {
+        if printer.is_full() {
+            break;
+        }
+        let is_string = matches!(value, Value::String(_) | Value::Nil);
+        if i > 0 && !is_string && !previous_is_string {
+            printer.out.push(b' ');
+        }
+        printer.shown(value);
+        previous_is_string = is_string;
+    }
+    printer.out
+}
+
 /// fmt.Sprintf("%v", value).
 pub(crate) fn text_of(value: &Value, run: &Run<'_>) -> Vec<u8> {
     let mut printer = Printer::new(run);

@@ -1,5 +1,7 @@
 //! Go's strconv.Quote and Unquote.
 
+use crate::unicode::is_print;
+
 /// strconv.Quote: bytes that are not UTF-8 as \x, what is not printable as \u.
 pub(crate) fn quote(bytes: &[u8]) -> String {
     quote_with(bytes, '"', false)
@@ -65,18 +67,6 @@ fn push_char(out: &mut String, c: char, mark: char, ascii: bool) {
         c if (c as u32) < 0x10000 => out.push_str(&format!("\\u{:04x}", c as u32)),
         c => out.push_str(&format!("\\U{:08x}", c as u32)),
     }
-}
-
-/// unicode.IsPrint: letters, marks, numbers, punctuation, symbols and the ASCII space.
-pub(crate) fn is_print(c: char) -> bool {
-    if c.is_ascii() {
-        return c == ' ' || c.is_ascii_graphic();
-    }
-    // Rust's Debug escapes the same classes: controls, formats, unassigned, private, separators.
-    // Combining marks are escaped too by char's Debug but printable for Go, so ask str's via a leading letter.
-    let mut text = String::from("a");
-    text.push(c);
-    !format!("{text:?}").contains('\\') && !c.is_whitespace()
 }
 
 /// `%#U`: U+0021 '!'

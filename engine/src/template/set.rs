@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::Value;
 use super::environment::{Environment, Run};
 use super::error::TemplateError;
 use super::eval;
 use super::parser::{self, Template};
-use super::{Str, Value};
 
 /// Templates parsed once; cheap to clone, and shared between threads.
 #[derive(Clone, Default)]
@@ -40,8 +40,8 @@ impl TemplateSet {
         environment: &Environment<'_>,
     ) -> Result<String, TemplateError> {
         let run = Run::new(environment);
-        let bytes = self.run(name, data.clone(), &run)?;
-        Ok(erase_no_value(&Str::from(bytes)))
+        let bytes = erase_no_value(self.run(name, data.clone(), &run)?);
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// The same as part of a run, nothing erased.
@@ -63,6 +63,19 @@ impl TemplateSet {
 }
 
 /// Helm's work-around for missing keys.
-pub(crate) fn erase_no_value(text: &Str) -> String {
-    text.text().replace("<no value>", "")
+pub(crate) fn erase_no_value(text: Vec<u8>) -> Vec<u8> {
+    const MARK: &[u8] = b"<no value>";
+    let Some(first) = text.windows(MARK.len()).position(|w| w == MARK) else { return text };
+    let mut out = text[..first].to_vec();
+    let mut rest = &text[first..];
+    while !rest.is_empty() {
+        if let Some(after) = rest.strip_prefix(MARK) {
+            rest = after;
+        } else {
+            let next = rest[1..].iter().position(|b| *b == b'<').map_or(rest.len(), |i| i + 1);
+            out.extend_from_slice(&rest[..next]);
+            rest = &rest[next..];
+        }
+    }
+    out
 }

@@ -123,6 +123,13 @@ impl Writer<'_> {
                     w.value(&entries[i].1, depth + 1)
                 })?;
             }
+            Value::Object(object) if let Some(fields) = object.json_fields() => {
+                self.sequence('{', '}', fields.len(), depth, |w, i| {
+                    w.string(fields[i].0);
+                    w.out.push_str(if w.indent.is_some() { ": " } else { ":" });
+                    w.value(&fields[i].1, depth + 1)
+                })?;
+            }
             Value::Object(object) => {
                 let inner = super::from_json_with_integers(&object.json());
                 self.value(&inner, depth + 1)?;

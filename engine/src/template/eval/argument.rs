@@ -1,6 +1,7 @@
 //! Arguments: each is evaluated for the type of its parameter.
 
 use super::*;
+use crate::template::number::Number;
 
 impl<'t> State<'t, '_> {
     pub(super) fn argument(
@@ -37,12 +38,15 @@ impl<'t> State<'t, '_> {
             (Kind::Int, Term::Number { number, .. }) if number.int.is_some() => {
                 return Ok(Value::Int(number.int.unwrap_or_default()));
             }
+            (Kind::Duration, Term::Number { number, .. }) if number.int.is_some() => {
+                return Ok(Value::Duration(number.int.unwrap_or_default()));
+            }
             (Kind::Float, Term::Number { number, .. }) if number.float.is_some() => {
                 return Ok(Value::Float(number.float.unwrap_or_default()));
             }
             (Kind::Bool, _) => "bool",
             (Kind::String, _) => "string",
-            (Kind::Int, _) => "integer",
+            (Kind::Int | Kind::Duration, _) => "integer",
             (Kind::Float, _) => "float",
             (kind, term) => {
                 return self
@@ -58,6 +62,9 @@ impl<'t> State<'t, '_> {
         match term {
             Term::Bool { value, .. } => Ok(Value::Bool(*value)),
             Term::String { text, .. } => Ok(Value::String(text.clone())),
+            Term::Number { number: Number { complex: Some(complex), .. }, .. } => {
+                Ok(Value::object(*complex))
+            }
             Term::Number { text, number, .. } => {
                 let marks: &[char] = if text.starts_with("0x") || text.starts_with("0X") {
                     &['p', 'P']

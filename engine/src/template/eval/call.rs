@@ -29,6 +29,10 @@ impl<'t> State<'t, '_> {
         let call = Call { set: self.set, run: self.run };
         let result = match function.name {
             "call" => Err(not_callable(args, &values[0], self.run)),
+            // The word nil has not even the type interface {}.
+            "len" if matches!(args, [Term::Nil(_)]) => {
+                Err("reflect: call of reflect.Value.Type on zero Value".into())
+            }
             _ => (function.body)(&call, &values),
         };
         self.run.ascend();

@@ -34,6 +34,9 @@ impl<'t> State<'t, '_> {
             return Ok(receiver);
         }
         let has_args = args.len() > 1 || last.is_some();
+        if let Some(method) = method::find(&receiver, name) {
+            return self.call_method(dot, name, method, node, args, last, receiver);
+        }
         match &receiver.value {
             Value::Nil => {
                 return self.error(format!("nil pointer evaluating interface {{}}.{name}"));
@@ -49,28 +52,14 @@ impl<'t> State<'t, '_> {
                 });
             }
             Value::Object(object) => {
-                if !has_args && let Some(value) = object.field(name) {
-                    return Ok(Operand::plain(value));
-                }
-                let mut values = Vec::new();
-                for arg in args.iter().skip(1) {
-                    values.push(self.argument(dot, Kind::Any, arg)?.value);
-                }
-                values.extend(last.map(|operand| operand.value));
-                if let Some(result) = object.call(name, &values) {
-                    return result.map(Operand::plain).map_err(|message| {
-                        self.at = Some(node);
-                        self.fail(format!("error calling {name}"), Some(Cause::Function(message)))
-                    });
-                }
-                if object.field(name).is_some() {
-                    return self
-                        .error(format!("{name} has arguments but cannot be invoked as function"));
-                }
-            }
-            Value::Duration(nanoseconds) if !has_args => {
-                if let Some(value) = crate::functions::duration::method(*nanoseconds, name) {
-                    return Ok(Operand::plain(value));
+                if let Some(value) = object.field(name) {
+                    if has_args {
+                        return self.error(format!(
+                            "{name} has arguments but cannot be invoked as function"
+                        ));
+                    }
+                    let addressable = object.kind() == "ptr" || receiver.addressable;
+                    return Ok(Operand { addressable, ..Operand::plain(value) });
                 }
             }
             _ => {}

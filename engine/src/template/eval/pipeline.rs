@@ -22,7 +22,7 @@ impl<'t> State<'t, '_> {
         for variable in &pipe.declared {
             let name = &variable.ident[0];
             if pipe.is_assign {
-                self.set_var(name, value.clone());
+                self.set_var(name, value.clone())?;
             } else {
                 self.vars.push((name, value.clone()));
             }
@@ -30,10 +30,12 @@ impl<'t> State<'t, '_> {
         Ok(value)
     }
 
-    pub(super) fn set_var(&mut self, name: &str, value: Operand) {
-        if let Some(slot) = self.vars.iter_mut().rev().find(|(known, _)| *known == name) {
-            slot.1 = value;
+    pub(super) fn set_var(&mut self, name: &str, value: Operand) -> Result<(), TemplateError> {
+        match self.vars.iter_mut().rev().find(|(known, _)| *known == name) {
+            Some(slot) => slot.1 = value,
+            None => return self.error(format!("undefined variable: {name}")),
         }
+        Ok(())
     }
 
     fn var(&self, name: &str) -> Result<Operand, TemplateError> {

@@ -12,7 +12,7 @@ impl<'t> State<'t, '_> {
         for (index, element) in self.elements(branch, &over.value)? {
             ran = true;
             self.step()?;
-            self.assign(&branch.pipe, index, &element);
+            self.assign(&branch.pipe, index, &element)?;
             let flow = self.list(&element, &branch.list)?;
             self.vars.truncate(body);
             if flow == Flow::Break {
@@ -27,17 +27,22 @@ impl<'t> State<'t, '_> {
         Ok(flow)
     }
 
-    fn assign(&mut self, pipe: &'t PipeNode, index: Operand, element: &Operand) {
+    fn assign(
+        &mut self,
+        pipe: &'t PipeNode,
+        index: Operand,
+        element: &Operand,
+    ) -> Result<(), TemplateError> {
         let two = pipe.declared.len() > 1;
         if pipe.is_assign {
             if let Some(first) = pipe.declared.first() {
                 let value = if two { index } else { element.clone() };
-                self.set_var(&first.ident[0], value);
+                self.set_var(&first.ident[0], value)?;
             }
             if two {
-                self.set_var(&pipe.declared[1].ident[0], element.clone());
+                self.set_var(&pipe.declared[1].ident[0], element.clone())?;
             }
-            return;
+            return Ok(());
         }
         let top = self.vars.len();
         if !pipe.declared.is_empty() {
@@ -46,6 +51,7 @@ impl<'t> State<'t, '_> {
         if two {
             self.vars[top - 2].1 = index;
         }
+        Ok(())
     }
 
     /// Index and element of each turn, as they are before the first.
@@ -74,7 +80,8 @@ impl<'t> State<'t, '_> {
                 let interface = list.kind() == super::super::ListType::Any;
                 let list = list.clone();
                 Box::new((0..list.len()).map(move |i| {
-                    let element = Operand { value: list[i].clone(), interface };
+                    let value = list[i].clone();
+                    let element = Operand { interface, ..Operand::plain(value) };
                     (Operand::plain(Value::Int(i as i64)), element)
                 }))
             }
@@ -87,7 +94,8 @@ impl<'t> State<'t, '_> {
             Value::Map(map) => {
                 let interface = map.kind() != super::super::MapType::String;
                 Box::new(map.snapshot().into_iter().map(move |(key, value)| {
-                    (Operand::plain(Value::String(key)), Operand { value, interface })
+                    let element = Operand { interface, ..Operand::plain(value) };
+                    (Operand::plain(Value::String(key)), element)
                 }))
             }
             Value::Object(object) if object.entries().is_some() => {

@@ -115,7 +115,20 @@ fn hex_form(f: f64, upper: bool, precision: i32) -> String {
 }
 
 impl Printer<'_> {
-    pub(super) fn float(&mut self, f: f64, verb: char, precision: i32) {
+    /// False: the verb is not for floats.
+    pub(super) fn float(&mut self, f: f64, verb: char) -> bool {
+        let (verb, precision) = match verb {
+            'v' => ('g', -1),
+            'b' | 'g' | 'G' | 'x' | 'X' => (verb, -1),
+            'f' | 'e' | 'E' => (verb, 6),
+            'F' => ('f', 6),
+            _ => return false,
+        };
+        self.formatted(f, verb, precision);
+        true
+    }
+
+    fn formatted(&mut self, f: f64, verb: char, precision: i32) {
         let precision = self.flags.precision.map_or(precision, |p| p.min(i32::MAX as usize) as i32);
         let mut text = format_float(f, verb, precision);
         if !text.starts_with(['+', '-']) {
@@ -155,8 +168,8 @@ impl Printer<'_> {
 /// The # flag: always a decimal point; %g keeps its zeros.
 fn with_decimal_point(text: &str, verb: char, precision: i32) -> String {
     let mut wanted = match verb {
-        'v' | 'g' | 'G' | 'x' | 'X' if precision == -1 => 6,
-        'v' | 'g' | 'G' | 'x' | 'X' => precision,
+        'g' | 'G' | 'x' if precision == -1 => 6,
+        'g' | 'G' | 'x' => precision,
         _ => 0,
     };
     let marks: &[char] = if matches!(verb, 'x' | 'X') { &['p', 'P'] } else { &['e', 'E'] };

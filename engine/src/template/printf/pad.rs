@@ -2,6 +2,11 @@
 
 use super::Printer;
 
+/// utf8.RuneCount: each byte that is not UTF-8 counts as one.
+fn count_characters(text: &[u8]) -> usize {
+    text.utf8_chunks().map(|c| c.valid().chars().count() + c.invalid().len()).sum()
+}
+
 impl Printer<'_> {
     pub(super) fn padding(&mut self, n: usize) {
         // Zeros pad on the left only.
@@ -12,7 +17,7 @@ impl Printer<'_> {
     /// Writes with the width of the directive, counted in characters.
     pub(super) fn pad(&mut self, text: &[u8]) {
         let width = self.flags.width.unwrap_or(0);
-        let fill = width.saturating_sub(String::from_utf8_lossy(text).chars().count());
+        let fill = width.saturating_sub(count_characters(text));
         if self.flags.minus {
             self.out.extend_from_slice(text);
             self.padding(fill);
@@ -121,7 +126,7 @@ impl Printer<'_> {
         let mut text = format!("U+{code:0width$X}");
         if self.flags.sharp
             && let Some(c) = u32::try_from(code).ok().and_then(char::from_u32)
-            && crate::template::quote::is_print(c)
+            && crate::unicode::is_print(c)
         {
             text.push_str(&format!(" '{c}'"));
         }
