@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::template::quote::is_print;
+use crate::unicode::is_print;
 use crate::version;
 use crate::yaml;
 
