@@ -5,7 +5,7 @@
 # A bare shell, such as CI's, has neither of these.
 export HOME ?= /root
 export PATH := $(PATH):$(HOME)/.cargo/bin:/usr/local/go/bin
-.PHONY: help build golden test oracle demo demo-down fmt lint crds tools install install-test
+.PHONY: help build golden test oracle fuzz bench-engine demo demo-down fmt lint crds tools install install-test
 
 help: ## Show this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,6 +31,13 @@ SEED ?= 1
 oracle: ## Hold the engine against Helm on CASES generated templates, of SEED
 	dev/build-tools oracle
 	cargo run --quiet --release -p pinnace-oracle -- --cases $(CASES) --seed $(SEED)
+
+SECONDS ?= 600
+fuzz: ## Fuzz the engine, each target for SECONDS
+	dev/fuzz $(SECONDS)
+
+bench-engine: ## Time and memory of the engine beside Helm's, chart by chart
+	dev/bench-engine
 
 lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo fmt --all --check

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::template::ParsedFiles;
 use crate::warning::Warning;
 
 mod archive;
@@ -42,6 +43,8 @@ pub struct Chart {
     pub(crate) modified: Option<DateTime<Utc>>,
     /// What Helm would warn of while loading.
     pub(crate) warnings: Vec<Warning>,
+    /// What its templates and those of its subcharts, if it is no subchart itself, were parsed to.
+    pub(crate) parsed: ParsedFiles,
 }
 
 /// Why files are not a chart.

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::chart::{Chart, File};
 use crate::render::{Capabilities, Operation, Options as RenderOptions, execute_as};
-use crate::template::on_large_stack;
+use crate::template::{Budget, on_large_stack};
 use crate::values::coalesce::{Nulls, coalesce};
 use crate::values::schema;
 
@@ -126,6 +126,7 @@ fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
         lookup: None,
         skip_schema_validation: true,
         keep_integers: true,
+        budget: Budget::default(),
     };
     match on_large_stack(|| execute_as(&processed, &values, &render, true)) {
         Err(error) => findings.error(FOLDER, error.to_string()),

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::Chart;
 use crate::template::{
-    Environment, Map, MapType, Place, TemplateError, TemplateSet, on_large_stack,
+    Budget, Environment, Map, MapType, Place, Run, TemplateError, TemplateSet, on_large_stack,
 };
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
@@ -56,6 +56,8 @@ pub struct Options<'a> {
     /// Whole numbers in `values` are Go's int64, as `--set` makes them. Otherwise every number is a
     /// float64, as in values that were read from JSON or YAML.
     pub keep_integers: bool,
+    /// What all templates together may use: [`Budget::default`], unless there is a reason.
+    pub budget: Budget,
 }
 
 /// One object of the release, in install order.
@@ -254,9 +256,16 @@ pub(crate) fn execute_as(
     let renderables = context::renderables(chart, values, options);
     let mut set = TemplateSet::new();
     for renderable in &renderables {
-        set.parse(&renderable.path, &renderable.text).map_err(RenderError::Template)?;
+        let parsed = chart.parsed.get(&renderable.path, &renderable.data);
+        set.add(&parsed.map_err(|error| RenderError::Template(error.into()))?);
     }
-    let environment = Environment { lookup: options.lookup, is_lint, ..Environment::system() };
+    let environment = Environment {
+        lookup: options.lookup,
+        budget: options.budget,
+        is_lint,
+        ..Environment::system()
+    };
+    let run = Run::new(&environment);
     let mut files = BTreeMap::new();
     for renderable in renderables.iter().filter(|r| !context::is_partial(&r.path)) {
         let template = BTreeMap::from([
@@ -266,8 +275,7 @@ pub(crate) fn execute_as(
         let template = Map::new(MapType::Values, template);
         renderable.context.set("Template", crate::template::Value::Map(template));
         let dot = crate::template::Value::Map(renderable.context.with_kind(MapType::Values));
-        let text =
-            set.execute(&renderable.path, &dot, &environment).map_err(RenderError::Template)?;
+        let text = set.text(&renderable.path, dot, &run).map_err(RenderError::Template)?;
         files.insert(renderable.path.clone(), text);
     }
     Ok(files)

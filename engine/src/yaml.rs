@@ -13,5 +13,5 @@ pub use number::as_go_floats;
 pub(crate) use number::{as_text, normalise};
 pub use print::to_string;
 pub(crate) use print::to_string_within;
-pub(crate) use read::from_str_exact;
 pub use read::{YamlError, from_str};
+pub(crate) use read::{entries_from_str, from_str_exact};

@@ -2,6 +2,7 @@
 
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, render};
 
 fn file(name: &str, text: &str) -> File {
@@ -23,6 +24,7 @@ fn ours(template: &str) -> String {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        budget: Budget::default(),
     };
     let chart = Chart::from_files(files).expect("a chart");
     match render(&chart, &serde_json::Value::Null, &options) {

@@ -1,6 +1,11 @@
 //! Hostile templates end in an error, within their budget.
 
+use std::time::Duration;
+
+use pinnace_engine::chart::File;
+use pinnace_engine::render::{Capabilities, Operation, Options};
 use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
+use pinnace_engine::{Chart, render};
 
 fn run_within(budget: Budget, template: &str) -> Result<String, String> {
     let template = template.to_owned();
@@ -166,4 +171,66 @@ fn what_a_walk_writes_is_limited() {
     let error = run_within(budget, lines).expect_err("a refusal");
     assert!(error.contains("more than 10000 bytes"), "{error:.400}");
     assert!(run(lines).is_ok());
+}
+
+#[test]
+fn memory_is_limited() {
+    let budget = Budget { memory: 1 << 20, ..Budget::default() };
+    let kept = |count: usize, made: &str| {
+        format!(
+            "{{{{ $d := dict }}}}{{{{ range $i := until {count} }}}}\
+             {{{{ $_ := set $d (toString $i) ({made}) }}}}{{{{ end }}}}"
+        )
+    };
+    for made in ["list 1 2 3", "dict \"k\" 1", "print $i \"x\"", "splitList \",\" \"a,b,c\""] {
+        run_within(budget, &kept(500, made)).expect(made);
+        let error = run_within(budget, &kept(20_000, made)).expect_err(made);
+        assert!(error.contains("more than 1048576 bytes of memory"), "{made}: {error:.400}");
+    }
+    // What a value holds already is not counted again.
+    let again = "{{ $x := repeat 100000 \"x\" }}{{ range until 1000 }}{{ $y := list $x | first | default $x }}{{ end }}";
+    run_within(budget, again).expect("a text");
+}
+
+#[test]
+fn time_is_limited() {
+    let budget = Budget { steps: u64::MAX, time: Duration::from_millis(50), ..Budget::default() };
+    run_within(budget, "{{ range until 10 }}{{ . }}{{ end }}").expect("a text");
+    for endless in [
+        "{{ range 9223372036854775807 }}{{ end }}",
+        "{{ define \"r\" }}{{ range 1000000000 }}{{ $x := . }}{{ end }}{{ end }}{{ include \"r\" . }}",
+    ] {
+        let error = run_within(budget, endless).expect_err("a refusal");
+        assert!(error.contains("longer than 50ms"), "{error:.400}");
+    }
+}
+
+#[test]
+fn all_templates_of_a_chart_have_one_budget() {
+    let chart = |files: usize| {
+        let mut all = vec![("Chart.yaml".to_owned(), "apiVersion: v2\nname: c\nversion: 1.0.0\n")];
+        all.extend(
+            (0..files).map(|i| (format!("templates/{i}.txt"), "{{ range until 1000 }}{{ end }}")),
+        );
+        let file = |(name, text): (String, &str)| File {
+            name,
+            data: text.as_bytes().into(),
+            modified: None,
+        };
+        Chart::from_files(all.into_iter().map(file).collect()).expect("a chart")
+    };
+    let options = Options {
+        release_name: "r",
+        namespace: "n",
+        revision: 1,
+        operation: Operation::Install,
+        capabilities: Capabilities::default(),
+        lookup: None,
+        skip_schema_validation: false,
+        keep_integers: true,
+        budget: Budget { steps: 10_000, ..Budget::default() },
+    };
+    render(&chart(3), &serde_json::Value::Null, &options).expect("few steps");
+    let error = render(&chart(30), &serde_json::Value::Null, &options).expect_err("many steps");
+    assert!(error.to_string().contains("more than 10000 steps"), "{error}");
 }

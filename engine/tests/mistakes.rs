@@ -7,6 +7,7 @@ use std::path::Path;
 
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, render};
 
 fn complaint(name: &str, template: &str) -> String {
@@ -28,6 +29,7 @@ fn complaint(name: &str, template: &str) -> String {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        budget: Budget::default(),
     };
     let chart = Chart::from_files(files).expect("a chart");
     match render(&chart, &serde_json::Value::Null, &options) {

@@ -8,7 +8,7 @@ use std::path::Path;
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options, execute};
-use pinnace_engine::template::on_large_stack;
+use pinnace_engine::template::{Budget, on_large_stack};
 use serde_json::Value;
 
 struct Case {
@@ -74,6 +74,7 @@ fn run(template: &str, values: &Value) -> String {
         lookup: None,
         skip_schema_validation: true,
         keep_integers: false,
+        budget: Budget::default(),
     };
     let values = values.as_object().expect("values are an object");
     let (mark, text) = match execute(&chart.expect("a chart"), values, &options) {

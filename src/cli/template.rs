@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::render::{Capabilities, Operation, Options, RenderError, render_with_warnings};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, Rendered, Warning};
 
 use crate::cli::chart_source::ChartSourceArgs;
@@ -104,6 +105,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         lookup: None,
         skip_schema_validation: args.switches.skip_schema_validation,
         keep_integers: true,
+        budget: Budget::default(),
     };
     let values = serde_json::Value::Object(values);
     let mut warnings = Vec::new();
@@ -156,11 +158,8 @@ fn fail(
     values: &serde_json::Value,
     error: RenderError,
 ) -> anyhow::Result<()> {
-    match &error {
-        RenderError::TypeMismatch(why) => {
-            log_error("chart dependencies processing failed", &why.to_string());
-        }
-        _ => {}
+    if let RenderError::TypeMismatch(why) = &error {
+        log_error("chart dependencies processing failed", &why.to_string());
     }
     // Helm says so of everything that fails once the values are known to be good.
     let is_late = matches!(

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::api::{Api, DynamicObject, ListParams};
 use pinnace_engine::render::{Capabilities, Lookup, Operation, Options};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, Rendered};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
@@ -50,6 +51,7 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<(Rendered, Value), E
             lookup: Some(&lookup),
             skip_schema_validation: input.skip_schema_validation,
             keep_integers: false,
+            budget: Budget::default(),
         };
         let rendered = pinnace_engine::render(&input.chart, &input.values, &options)
             .map_err(|e| Error::Engine(told(&e)))?;

@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options, execute};
+use pinnace_engine::template::Budget;
 
 use crate::case::Case;
 use crate::helm::Outcome;
@@ -51,6 +52,7 @@ fn outcome(case: &Case) -> Outcome {
         lookup: None,
         skip_schema_validation: true,
         keep_integers: case.integers,
+        budget: Budget::default(),
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;
     Ok(texts.remove("t/templates/case.txt").unwrap_or_default())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::{Chart, ChartError, File, Metadata, archive};
+use crate::template::ParsedFiles;
 use crate::warning::Warning;
 use crate::{values, yaml};
 
@@ -31,6 +32,7 @@ pub(super) fn chart(
         dependencies: Vec::new(),
         modified: None,
         warnings: Vec::new(),
+        parsed: ParsedFiles::default(),
     };
     let has_metadata = read_metadata(&mut chart, &files)?;
     let mut subcharts: BTreeMap<String, Vec<File>> = BTreeMap::new();

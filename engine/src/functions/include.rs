@@ -19,10 +19,11 @@ const MAX_INCLUDES: u32 = 1000;
 const ANONYMOUS: &str = "gotpl";
 
 fn include(call: &Call<'_>, args: &[Value]) -> Returned {
-    let name = text(&args[0]).into_owned();
+    let Value::String(key) = &args[0] else { return Err("the name is not a string".into()) };
+    let name = key.text();
     {
         let mut includes = call.run.includes.borrow_mut();
-        let count = includes.entry(name.clone()).or_insert(0);
+        let count = includes.entry(key.clone()).or_insert(0);
         if *count > MAX_INCLUDES {
             return Err(format!(
                 "rendering template has a nested reference name: {name}: unable to execute template"
@@ -32,7 +33,7 @@ fn include(call: &Call<'_>, args: &[Value]) -> Returned {
         *count += 1;
     }
     let result = call.set.run(&name, args[1].clone(), call.run);
-    if let Some(count) = call.run.includes.borrow_mut().get_mut(&name) {
+    if let Some(count) = call.run.includes.borrow_mut().get_mut(key) {
         *count -= 1;
     }
     Ok(Value::string(result.map_err(Cause::Template)?))
@@ -46,7 +47,8 @@ fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
         Cause::Wrapped(format!("{words} {quoted}"), error)
     };
     let mut set = call.set.clone();
-    set.parse(ANONYMOUS, &source).map_err(|e| wrap("cannot parse template", e))?;
+    let parsed = call.run.texts.borrow_mut().get(ANONYMOUS, &source);
+    set.add(&parsed.map_err(|error| wrap("cannot parse template", error.into()))?);
     let out = set
         .run(ANONYMOUS, args[1].clone(), call.run)
         .map_err(|e| wrap("error during tpl function execution for", e))?;

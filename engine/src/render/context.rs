@@ -1,6 +1,7 @@
 //! What templates see as dot, chart by chart.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
@@ -13,7 +14,7 @@ use crate::template::{Map, MapType, Str, Value, from_json, from_json_with_intege
 /// One template of the chart or its subcharts, with the dot of its chart.
 pub(super) struct Renderable {
     pub(super) path: String,
-    pub(super) text: String,
+    pub(super) data: Arc<[u8]>,
     pub(super) base_path: String,
     /// Shared by all templates of one chart: what one `set`s, the next one sees.
     pub(super) context: Map,
@@ -84,7 +85,7 @@ impl Shared {
             }
             found.push(Renderable {
                 path: format!("{path}/{}", template.name),
-                text: String::from_utf8_lossy(&template.data).into_owned(),
+                data: template.data.clone(),
                 base_path: format!("{path}/templates"),
                 context: context.clone(),
             });

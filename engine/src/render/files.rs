@@ -40,6 +40,10 @@ impl Files {
         self.0.get(name).map_or(&[], |data| data)
     }
 
+    fn content(&self, name: &str) -> Str {
+        self.0.get(name).map_or_else(|| "".into(), |data| data.clone().into())
+    }
+
     pub(super) fn glob(&self, pattern: &str) -> Self {
         // A pattern that cannot be read matches everything, as in Helm.
         let matcher = glob(pattern);
@@ -84,7 +88,7 @@ impl Object for Files {
     }
 
     fn field(&self, name: &str) -> Option<Value> {
-        Some(Value::Bytes(Str::from(self.bytes(name))))
+        Some(Value::Bytes(self.content(name)))
     }
 
     fn method(&self, name: &str) -> Option<Method> {
@@ -103,8 +107,8 @@ impl Object for Files {
         Some(Ok(match name {
             "AsConfig" => Value::string(self.as_config()),
             "AsSecrets" => Value::string(self.as_secrets()),
-            "Get" => Value::String(Str::from(self.bytes(&argument))),
-            "GetBytes" => Value::Bytes(Str::from(self.bytes(&argument))),
+            "Get" => Value::String(self.content(&argument)),
+            "GetBytes" => Value::Bytes(self.content(&argument)),
             "Glob" => Value::object(self.glob(&argument)),
             "Lines" => self.lines(&argument),
             _ => return None,
@@ -113,7 +117,7 @@ impl Object for Files {
 
     fn entries(&self) -> Option<Vec<(Value, Value)>> {
         let entry = |(name, data): (&String, &Arc<[u8]>)| {
-            (Value::string(name.as_str()), Value::Bytes(Str::from(&**data)))
+            (Value::string(name.as_str()), Value::Bytes(data.clone().into()))
         };
         Some(self.0.iter().map(entry).collect())
     }

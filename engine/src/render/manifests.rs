@@ -1,9 +1,7 @@
 //! Rendered files to single objects: cutting, hooks, order.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 
-use regex::Regex;
 use serde_json::Value;
 
 use super::context::is_partial;
@@ -65,10 +63,23 @@ pub(super) fn sort(
 
 /// Cuts at lines that begin with `---`. Whatever follows it on the line stays, as in Helm.
 pub fn split(text: &str) -> Vec<&str> {
-    static SEPARATOR: LazyLock<Regex> =
-        LazyLock::new(|| Regex::new(r"(?m)^---[ \t]*").expect("a constant"));
-    let documents = SEPARATOR.split(text.trim_start());
-    documents.map(str::trim_start).filter(|document| !document.is_empty()).collect()
+    let mut documents = Vec::new();
+    let mut rest = text.trim_start();
+    rest = rest.strip_prefix("---").unwrap_or(rest);
+    loop {
+        let (document, next) = match rest.split_once("\n---") {
+            Some((document, next)) => (&rest[..=document.len()], Some(next)),
+            None => (rest, None),
+        };
+        let document = document.trim_start();
+        if !document.is_empty() {
+            documents.push(document);
+        }
+        match next {
+            Some(next) => rest = next,
+            None => return documents,
+        }
+    }
 }
 
 /// The part of an object that decides what becomes of it.
@@ -82,7 +93,7 @@ struct Head {
 impl Head {
     fn read(path: &str, document: &str) -> Result<Self, ManifestError> {
         let shape = |why: &str| ManifestError::Shape { path: path.to_owned(), why: why.to_owned() };
-        let document = yaml::from_str(document)
+        let document = yaml::entries_from_str(document, &["apiVersion", "kind", "metadata"])
             .map_err(|source| ManifestError::Yaml { path: path.to_owned(), source })?;
         let text = |value: Option<&Value>, what: &str| match value {
             None => Ok(String::new()),
@@ -160,5 +171,6 @@ mod tests {
         assert_eq!(split("\n---\na: 1\n--- \n\n---b: 2\n"), ["a: 1\n", "b: 2\n"]);
         assert_eq!(split("a: |\n  ---\n"), ["a: |\n  ---\n"]);
         assert!(split(" \n---\n").is_empty());
+        assert_eq!(split("---\n---\n---a\n----\n---"), ["a\n", "-\n"]);
     }
 }

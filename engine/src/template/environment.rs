@@ -2,9 +2,12 @@
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 
+use super::parsed::ParsedTexts;
+use super::{Str, Value, weight};
 use crate::render::Lookup;
 
 /// Where a run gets the things that are not in its input.
@@ -37,20 +40,31 @@ fn system_random(buffer: &mut [u8]) {
     getrandom::fill(buffer).expect("the operating system has randomness");
 }
 
-/// What one run may use. Charts are not trusted.
+/// What one run may use: all templates of a chart together. Charts are not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Budget {
     /// Nodes walked and functions called, and the work of expensive functions.
     pub steps: u64,
     /// Nested blocks, pipelines and templates.
     pub depth: usize,
-    /// Bytes written by all templates of the run together; also the longest string.
+    /// Bytes written by all templates together, each `include` counted as well; also the longest string.
     pub output: usize,
+    /// Bytes of the strings, lists and maps that functions make, freed or not. What one function
+    /// takes while it works may come on top, up to the same limit.
+    pub memory: usize,
+    /// By the wall clock, from the start of the run; looked at every few thousand steps.
+    pub time: Duration,
 }
 
 impl Default for Budget {
     fn default() -> Self {
-        Budget { steps: 50_000_000, depth: 12_000, output: 64 << 20 }
+        Budget {
+            steps: 50_000_000,
+            depth: 12_000,
+            output: 64 << 20,
+            memory: 512 << 20,
+            time: Duration::from_secs(60),
+        }
     }
 }
 
@@ -67,26 +81,39 @@ pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     })
 }
 
+/// Steps between two looks at the clock: about a tenth of a millisecond.
+const STEPS_PER_LOOK: u64 = 2048;
+
 /// The state that all templates of one run share.
 pub(crate) struct Run<'a> {
     pub environment: &'a Environment<'a>,
+    started: Instant,
     steps: Cell<u64>,
+    /// The clock is looked at when so many steps are spent.
+    next_look: Cell<u64>,
+    memory: Cell<usize>,
     depth: Cell<usize>,
     output: Cell<usize>,
     refusal: OnceCell<String>,
     /// How often each template is being included right now.
-    pub includes: RefCell<HashMap<String, u32>>,
+    pub includes: RefCell<HashMap<Str, u32>>,
+    /// What `tpl` has run.
+    pub texts: RefCell<ParsedTexts>,
 }
 
 impl<'a> Run<'a> {
     pub fn new(environment: &'a Environment<'a>) -> Self {
         Run {
             environment,
+            started: Instant::now(),
             steps: Cell::new(0),
+            next_look: Cell::new(STEPS_PER_LOOK),
+            memory: Cell::new(0),
             depth: Cell::new(0),
             output: Cell::new(0),
             refusal: OnceCell::new(),
             includes: RefCell::default(),
+            texts: RefCell::default(),
         }
     }
 
@@ -110,7 +137,51 @@ impl<'a> Run<'a> {
                  hold itself many times?"
             ));
         }
+        if spent >= self.next_look.get() {
+            self.look_at_the_clock(spent)?;
+        }
         self.check()
+    }
+
+    fn look_at_the_clock(&self, spent: u64) -> Result<(), String> {
+        self.next_look.set(spent.saturating_add(STEPS_PER_LOOK));
+        let limit = self.environment.budget.time;
+        if self.started.elapsed() > limit {
+            return self.refuse(format!("the templates take longer than {limit:?}"));
+        }
+        Ok(())
+    }
+
+    /// Charges for what a function or a method returned.
+    pub fn charge(&self, value: &Value) -> Result<(), String> {
+        if let Value::String(text) | Value::Bytes(text) = value {
+            self.check_size(text.len())?;
+            self.spend(text.len() as u64 / 64)?;
+        }
+        let new = weight::fresh(value);
+        if new.bytes > 0 {
+            self.spend(new.nodes / 8)?;
+            self.hold(new.bytes)?;
+        }
+        Ok(())
+    }
+
+    /// Charges for bytes that stay for a while.
+    pub fn hold(&self, bytes: usize) -> Result<(), String> {
+        let held = self.memory.get().saturating_add(bytes);
+        self.memory.set(held);
+        self.check_memory(held)
+    }
+
+    /// What a function takes for itself while it works may not be more than all values together.
+    pub fn check_memory(&self, bytes: usize) -> Result<(), String> {
+        let limit = self.environment.budget.memory;
+        if bytes > limit {
+            return self.refuse(format!(
+                "the templates take more than {limit} bytes of memory; is a list too long, or a loop?"
+            ));
+        }
+        Ok(())
     }
 
     pub fn write(&self, bytes: usize) -> Result<(), String> {

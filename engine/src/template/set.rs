@@ -7,12 +7,15 @@ use super::Value;
 use super::environment::{Environment, Run};
 use super::error::TemplateError;
 use super::eval;
-use super::parser::{self, Template};
+use super::parsed::{self, Parsed};
+use super::parser::Template;
 
 /// Templates parsed once; cheap to clone, and shared between threads.
 #[derive(Clone, Default)]
 pub struct TemplateSet {
-    templates: HashMap<String, Arc<Template>>,
+    templates: Arc<HashMap<String, Arc<Template>>>,
+    /// What was added since the set was cloned, over `templates`: `tpl` clones the set at each call.
+    added: HashMap<String, Arc<Template>>,
 }
 
 impl TemplateSet {
@@ -23,13 +26,19 @@ impl TemplateSet {
     /// Parses a file and adds it and all it defines. A name that exists is replaced,
     /// unless the new body is blank: Go's rule, by which a parent chart overrides its subcharts.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        for template in parser::parse(name, text)? {
-            if template.root.is_empty() && self.templates.contains_key(&template.name) {
+        self.add(&parsed::parse(name, text)?);
+        Ok(())
+    }
+
+    /// The same for what is parsed.
+    pub(crate) fn add(&mut self, parsed: &Parsed) {
+        for template in &**parsed {
+            if template.root.is_empty() && self.get(&template.name).is_some() {
                 continue;
             }
-            self.templates.insert(template.name.clone(), Arc::new(template));
+            let templates = Arc::get_mut(&mut self.templates).unwrap_or(&mut self.added);
+            templates.insert(template.name.clone(), template.clone());
         }
-        Ok(())
     }
 
     /// Runs a template with `data` as dot and gives its text, `<no value>` erased as Helm does.
@@ -39,9 +48,19 @@ impl TemplateSet {
         data: &Value,
         environment: &Environment<'_>,
     ) -> Result<String, TemplateError> {
-        let run = Run::new(environment);
-        let bytes = erase_no_value(self.run(name, data.clone(), &run)?);
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        self.text(name, data.clone(), &Run::new(environment))
+    }
+
+    /// The same as part of a run.
+    pub(crate) fn text(
+        &self,
+        name: &str,
+        data: Value,
+        run: &Run<'_>,
+    ) -> Result<String, TemplateError> {
+        let bytes = erase_no_value(self.run(name, data, run)?);
+        let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ok(String::from_utf8(bytes).unwrap_or_else(|error| lossy(error.as_bytes())))
     }
 
     /// The same as part of a run, nothing erased.
@@ -58,14 +77,17 @@ impl TemplateSet {
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<&Template> {
-        self.templates.get(name).map(|template| &**template)
+        let template = self.added.get(name).or_else(|| self.templates.get(name));
+        template.map(|template| &**template)
     }
 }
 
 /// Helm's work-around for missing keys.
 pub(crate) fn erase_no_value(text: Vec<u8>) -> Vec<u8> {
     const MARK: &[u8] = b"<no value>";
-    let Some(first) = text.windows(MARK.len()).position(|w| w == MARK) else { return text };
+    let first = text.iter().enumerate().filter(|(_, byte)| **byte == MARK[0]);
+    let mut first = first.map(|(at, _)| at).filter(|at| text[*at..].starts_with(MARK));
+    let Some(first) = first.next() else { return text };
     let mut out = text[..first].to_vec();
     let mut rest = &text[first..];
     while !rest.is_empty() {

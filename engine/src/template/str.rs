@@ -14,6 +14,11 @@ impl Str {
     pub fn text(&self) -> Cow<'_, str> {
         lossy(&self.0)
     }
+
+    /// Whether these bytes have another holder.
+    pub(crate) fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 /// The text of bytes; as for Go, each byte that is not UTF-8 is one U+FFFD.
@@ -57,6 +62,12 @@ impl From<String> for Str {
 impl From<&[u8]> for Str {
     fn from(bytes: &[u8]) -> Self {
         Str(bytes.into())
+    }
+}
+
+impl From<Arc<[u8]>> for Str {
+    fn from(bytes: Arc<[u8]>) -> Self {
+        Str(bytes)
     }
 }
 

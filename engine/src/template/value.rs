@@ -194,6 +194,11 @@ impl List {
     pub fn is_nil(&self) -> bool {
         self.0.nil
     }
+
+    /// Whether this list has another holder.
+    pub(crate) fn is_shared(&self) -> bool {
+        Rc::strong_count(&self.0) > 1
+    }
 }
 
 impl std::ops::Deref for List {
@@ -262,6 +267,11 @@ impl Map {
     /// The entries as they are now, in the order of their keys.
     pub fn snapshot(&self) -> Vec<(Str, Value)> {
         self.entries().iter().map(|(k, v)| (k.clone(), v.clone())).collect()
+    }
+
+    /// Whether this map has another holder.
+    pub(crate) fn is_shared(&self) -> bool {
+        Rc::strong_count(&self.body) > 1
     }
 
     /// Whether both are the very same map.

@@ -1,5 +1,6 @@
 //! The reader: granit-parser's events, given go-yaml v2's meaning.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use base64::Engine as _;
@@ -13,8 +14,10 @@ use super::{
 
 /// How deep mappings and sequences may nest.
 const MAX_DEPTH: usize = 200;
-/// Nodes that aliases may expand to in one document, above the ones written out.
+/// Nodes that aliases may expand to in one document, above the ones written out. A long text counts
+/// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
+const TEXT_PER_NODE: usize = 64;
 
 /// Why a text is not YAML that Helm reads. Quotes nothing of the text but keys and short scalars.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,6 +38,18 @@ pub fn from_str(text: &str) -> Result<Value, YamlError> {
 
 /// As [`from_str`], but a float stays a float, however whole.
 pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
+    read(text, None)
+}
+
+/// As [`from_str`], but if the text is a mapping then only these of its entries are there: the rest
+/// is read, too, but not kept.
+pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, YamlError> {
+    let mut value = read(text, Some(wanted))?;
+    number::normalise(&mut value);
+    Ok(value)
+}
+
+fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut options = Options::default();
     options.set_emit_comments(false);
@@ -43,23 +58,20 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
     let parser = Parser::new_from_str_with_options(text, options);
     let last_line = text.rsplit('\n').next().unwrap_or_default();
     let unfinished_at = if last_line.trim().is_empty() { None } else { Some(text.len()) };
-    let mut reader =
-        Reader { parser, anchors: HashMap::new(), aliased: 0, depth: 0, unfinished_at };
+    let anchors = HashMap::new();
+    let mut reader = Reader { parser, wanted, anchors, aliased: 0, depth: 0, unfinished_at };
     reader.document()
 }
 
 struct Reader<'a> {
     parser: Parser<'a, StrInput<'a>>,
-    anchors: HashMap<usize, Anchor>,
+    /// The entries of the topmost mapping to keep; None: all.
+    wanted: Option<&'a [&'a str]>,
+    anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
     /// The length of a text whose last line has no end.
     unfinished_at: Option<usize>,
-}
-
-struct Anchor {
-    node: Node,
-    size: usize,
 }
 
 /// A node before JSON: a key may be of any scalar type.
@@ -69,16 +81,22 @@ struct Node {
     merge: bool,
     /// Not a JSON number: infinite, or not a number at all.
     unprintable: Option<f64>,
+    /// Nodes of the tree, itself among them.
+    size: usize,
 }
 
 impl From<Value> for Node {
     fn from(value: Value) -> Self {
-        Self { value, merge: false, unprintable: None }
+        let size = match &value {
+            Value::String(text) => 1 + text.len() / TEXT_PER_NODE,
+            _ => 1,
+        };
+        Self { value, merge: false, unprintable: None, size }
     }
 }
 
-impl Reader<'_> {
-    fn next(&mut self) -> Result<(Owned, usize), YamlError> {
+impl<'a> Reader<'a> {
+    fn next(&mut self) -> Result<(Owned<'a>, usize), YamlError> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => {
                 let unfinished = self.unfinished_at == span.byte_range().map(|range| range.end);
@@ -98,7 +116,7 @@ impl Reader<'_> {
                 Owned::Start => {}
                 Owned::End => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line)?.printable(line)?;
+                    let value = self.node(event, line, true)?.printable(line)?;
                     // What follows must at least begin soundly; further documents are not read.
                     self.next()?;
                     return Ok(value);
@@ -107,30 +125,35 @@ impl Reader<'_> {
         }
     }
 
-    fn node(&mut self, event: Owned, line: usize) -> Result<Node, YamlError> {
-        let (anchor, node, size) = match event {
-            Owned::Alias(id) => return self.alias(id, line),
+    /// What is not kept is null, unless an alias may stand for it.
+    fn node(&mut self, event: Owned<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
+        let keep = keep || event.anchor() != 0;
+        let (anchor, node) = match event {
+            Owned::Alias(id) => return self.alias(id, line, keep),
+            Owned::Scalar(_, style, _, None) if !keep && style != ScalarStyle::Plain => {
+                return Ok(Value::Null.into());
+            }
             Owned::Scalar(text, style, anchor, tag) => {
-                (anchor, scalar(&text, style, tag.as_deref(), line)?, 1)
+                (anchor, scalar(text, style, tag.as_deref(), line)?)
             }
             Owned::Sequence(anchor) => {
                 self.deeper(line)?;
-                let (value, size) = self.sequence()?;
+                let node = self.sequence(keep)?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Owned::Mapping(anchor) => {
                 self.deeper(line)?;
-                let (value, size) = self.mapping()?;
+                let node = self.mapping(keep)?;
                 self.depth -= 1;
-                (anchor, value.into(), size)
+                (anchor, node)
             }
             Owned::Start | Owned::End | Owned::SequenceEnd | Owned::MappingEnd => {
                 return Err(error(line, "expected a value"));
             }
         };
         if anchor != 0 {
-            self.anchors.insert(anchor, Anchor { node: node.clone(), size });
+            self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
     }
@@ -143,7 +166,7 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, line: usize) -> Result<Node, YamlError> {
+    fn alias(&mut self, id: usize, line: usize, keep: bool) -> Result<Node, YamlError> {
         let Some(anchor) = self.anchors.get(&id) else {
             return Err(error(line, "an anchor's value contains itself"));
         };
@@ -151,51 +174,58 @@ impl Reader<'_> {
         if self.aliased > MAX_ALIASED_NODES {
             return Err(error(line, "document contains excessive aliasing"));
         }
+        if !keep {
+            return Ok(Node { unprintable: anchor.unprintable, ..Value::Null.into() });
+        }
         // An alias of a `<<` is no merge key.
-        Ok(Node { merge: false, ..anchor.node.clone() })
+        Ok(Node { merge: false, ..anchor.clone() })
     }
 
-    fn sequence(&mut self) -> Result<(Value, usize), YamlError> {
+    fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Owned::SequenceEnd = event {
-                return Ok((Value::Array(items), size));
+                return Ok(Node { size, ..Value::Array(items).into() });
             }
-            let node = self.node(event, line)?;
-            size += nodes(&node.value);
-            items.push(node.printable(line)?);
+            let node = self.node(event, line, keep)?;
+            size += node.size;
+            let item = node.printable(line)?;
+            if keep {
+                items.push(item);
+            }
         }
     }
 
-    fn mapping(&mut self) -> Result<(Value, usize), YamlError> {
+    fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
         let mut map = Map::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Owned::MappingEnd = event {
-                return Ok((Value::Object(map), size));
+                return Ok(Node { size, ..Value::Object(map).into() });
             }
-            let key = self.node(event, line)?;
+            let key = self.node(event, line, true)?;
+            let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
-            let value = self.node(event, value_line)?.printable(value_line)?;
-            size += 1 + nodes(&value);
+            let value = self.node(event, value_line, keep || key.merge)?;
+            size += key.size + value.size;
+            let value = value.printable(value_line)?;
             if key.merge {
                 merge(&mut map, value, value_line)?;
             } else {
-                map.insert(key.into_key(line)?, value);
+                let key = key.into_key(line)?;
+                if keep {
+                    map.insert(key, value);
+                }
             }
         }
     }
-}
 
-/// The nodes of a tree, itself among them.
-fn nodes(value: &Value) -> usize {
-    match value {
-        Value::Array(items) => 1 + items.iter().map(nodes).sum::<usize>(),
-        Value::Object(map) => 1 + map.values().map(|v| 1 + nodes(v)).sum::<usize>(),
-        _ => 1,
+    fn wants(&self, key: &Node) -> bool {
+        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
+        self.wanted.is_none_or(wanted)
     }
 }
 
@@ -245,15 +275,14 @@ impl Node {
 }
 
 fn scalar(
-    text: &str,
+    text: Cow<'_, str>,
     style: ScalarStyle,
     tag: Option<&str>,
     line: usize,
 ) -> Result<Node, YamlError> {
-    let as_text = || Value::String(text.to_owned()).into();
     let resolved = match tag {
-        None if style == ScalarStyle::Plain => resolve(text, true),
-        None => return Ok(as_text()),
+        None if style == ScalarStyle::Plain => resolve(&text, true),
+        None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
                 .decode(text.split_ascii_whitespace().collect::<String>())
@@ -261,7 +290,7 @@ fn scalar(
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()).into());
         }
         Some(tag @ ("bool" | "int" | "float" | "null" | "timestamp")) => {
-            let resolved = resolve(text, tag == "timestamp");
+            let resolved = resolve(&text, tag == "timestamp");
             match (tag, resolved) {
                 ("bool", r @ Resolved::Bool(_))
                 | ("int", r @ Resolved::Int(_))
@@ -276,9 +305,9 @@ fn scalar(
             }
         }
         Some("merge") if text == "<<" => {
-            return Ok(Node { value: text.into(), merge: true, unprintable: None });
+            return Ok(Node { merge: true, ..Value::String(text.into_owned()).into() });
         }
-        Some(_) => return Ok(as_text()),
+        Some(_) => return Ok(Value::String(text.into_owned()).into()),
     };
     let merge = text == "<<" && style == ScalarStyle::Plain && tag.is_none();
     let unprintable = match resolved {
@@ -286,13 +315,13 @@ fn scalar(
         _ => None,
     };
     let value = resolved.into_value(text).unwrap_or(Value::Null);
-    Ok(Node { value, merge, unprintable })
+    Ok(Node { merge, unprintable, ..value.into() })
 }
 
 /// An event that has let go of the parser.
-enum Owned {
+enum Owned<'a> {
     Alias(usize),
-    Scalar(String, ScalarStyle, usize, Option<String>),
+    Scalar(Cow<'a, str>, ScalarStyle, usize, Option<String>),
     Sequence(usize),
     Mapping(usize),
     SequenceEnd,
@@ -301,14 +330,27 @@ enum Owned {
     End,
 }
 
+impl Owned<'_> {
+    /// 0: none.
+    fn anchor(&self) -> usize {
+        match self {
+            Owned::Scalar(_, _, anchor, _) | Owned::Sequence(anchor) | Owned::Mapping(anchor) => {
+                *anchor
+            }
+            _ => 0,
+        }
+    }
+}
+
 /// `unfinished`: the event ends where the text does, in a line without an end.
-fn into_owned(event: Event<'_>, unfinished: bool) -> Owned {
+fn into_owned(event: Event<'_>, unfinished: bool) -> Owned<'_> {
     match event {
         Event::Alias(id) => Owned::Alias(id),
         Event::Scalar(text, style, anchor, tag) => {
-            let mut text = text.into_owned();
+            let mut text = text;
             // YAML 1.2 gives a block scalar a line end that is not there, go-yaml does not.
             if unfinished && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded) {
+                let text = text.to_mut();
                 text.truncate(text.strip_suffix('\n').map_or(text.len(), str::len));
             }
             Owned::Scalar(text, style, anchor, tag.map(|t| tag_name(&t)))
@@ -362,6 +404,22 @@ mod tests {
         assert_eq!(read("a: |\n  x"), json!({"a": "x"}));
         assert_eq!(read("a: |\n  x\n"), json!({"a": "x\n"}));
         assert_eq!(read("a: !!binary aGk=\n"), json!({"a": "hi"}));
+    }
+
+    #[test]
+    fn only_wanted_entries_are_kept() {
+        let text = "kind: A\nspec: &s {x: [1, {w: 'z'}]}\nmetadata:\n  name: m\n  spec: *s\ndata: {kind: B}\n<<: {kind: C}\n";
+        assert_eq!(
+            entries_from_str(text, &["kind", "metadata"]),
+            Ok(json!({"kind": "C", "metadata": {"name": "m", "spec": {"x": [1, {"w": "z"}]}}}))
+        );
+        assert_eq!(entries_from_str("[1, a]", &["kind"]), Ok(json!([1, "a"])));
+        for mistake in
+            ["a: {b: .inf}", "a: [{[b]: 1}]", "a: {b: [}", "a: {~: 1}", "a: {<<: 1}", "a: !!int x"]
+        {
+            assert_eq!(entries_from_str(mistake, &["kind"]), from_str(mistake), "{mistake}");
+            assert!(from_str(mistake).is_err(), "{mistake}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What a plain scalar means in go-yaml v2, a mixture of YAML 1.1 and 1.2.
 
+use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -42,9 +43,6 @@ pub(super) fn resolve(text: &str, timestamps: bool) -> Resolved {
 }
 
 fn numeric(text: &str, timestamps: bool) -> Resolved {
-    static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
-        Regex::new(r"^[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$").expect("a constant")
-    });
     if timestamps && is_timestamp(text) {
         return Resolved::Timestamp;
     }
@@ -52,12 +50,31 @@ fn numeric(text: &str, timestamps: bool) -> Resolved {
     if let Some(int) = integer(&plain) {
         return Resolved::Int(int);
     }
-    if FLOAT.is_match(&plain)
+    if looks_like_a_float(&plain)
         && let Some(value) = float(&plain)
     {
         return Resolved::Float(value);
     }
     Resolved::Text
+}
+
+/// `[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?`
+fn looks_like_a_float(text: &str) -> bool {
+    let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+    let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let whole = digits(unsigned);
+    let mut rest = &unsigned[whole..];
+    let mut fraction = 0;
+    if let Some(after) = rest.strip_prefix('.') {
+        fraction = digits(after);
+        rest = &after[fraction..];
+    }
+    if whole + fraction == 0 {
+        return false;
+    }
+    let Some(exponent) = rest.strip_prefix(['e', 'E']) else { return rest.is_empty() };
+    let exponent = exponent.strip_prefix(['-', '+']).unwrap_or(exponent);
+    !exponent.is_empty() && digits(exponent) == exponent.len()
 }
 
 /// `strconv.ParseInt(text, 0, 64)`, then `ParseUint`: prefixes `0x`, `0o`, `0b` and the octal `0`.
@@ -106,6 +123,10 @@ fn is_timestamp(text: &str) -> bool {
         );
         Regex::new(&pattern).expect("a constant")
     });
+    // Spares most texts the expression, and most runs its making.
+    if text.len() < 8 || text.as_bytes()[4] != b'-' {
+        return false;
+    }
     let Some(found) = TIMESTAMP.captures(text) else { return false };
     let part = |i: usize| found.get(i).and_then(|m| m.as_str().parse::<u32>().ok());
     let within = |i: usize, max: u32| part(i).is_none_or(|n| n <= max);
@@ -130,7 +151,9 @@ fn is_base60(text: &str) -> bool {
     static BASE60: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(r"^[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?$").expect("a constant")
     });
-    BASE60.is_match(text)
+    text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '+')
+        && text.contains(':')
+        && BASE60.is_match(text)
 }
 
 /// Whether a string may be printed without quotes, as far as its meaning goes.
@@ -140,13 +163,13 @@ pub(super) fn reads_back_as_text(text: &str) -> bool {
 
 impl Resolved {
     /// The JSON value; `None` for what JSON cannot hold (infinities, not-a-number).
-    pub(super) fn into_value(self, text: &str) -> Option<Value> {
+    pub(super) fn into_value(self, text: Cow<'_, str>) -> Option<Value> {
         Some(match self {
             Self::Null => Value::Null,
             Self::Bool(value) => Value::Bool(value),
             Self::Int(number) => Value::Number(number),
             Self::Float(value) => Value::Number(Number::from_f64(value)?),
-            Self::Timestamp | Self::Text => Value::String(text.to_owned()),
+            Self::Timestamp | Self::Text => Value::String(text.into_owned()),
         })
     }
 }
@@ -172,6 +195,16 @@ mod tests {
         assert_eq!(resolve("08", true), Resolved::Float(8.0));
         assert_eq!(resolve("0x", true), Resolved::Text);
         assert_eq!(resolve("1e999", true), Resolved::Text);
+    }
+
+    #[test]
+    fn floats() {
+        for text in ["1.", ".5", "-1.5e+3", "+0e0", "1e5", "08"] {
+            assert!(looks_like_a_float(text), "{text}");
+        }
+        for text in ["", "-", ".", "e5", ".e5", "1e", "1e+", "1.2.3", "1-2", "1e5x", "--1"] {
+            assert!(!looks_like_a_float(text), "{text}");
+        }
     }
 
     #[test]

@@ -20,35 +20,43 @@ pub(super) fn sorted<T>(mut items: Vec<(&str, T)>) -> Vec<(&str, T)> {
 }
 
 fn less(a: &str, b: &str) -> bool {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let Some(i) = a.iter().zip(&b).position(|(x, y)| x != y) else {
+    let common = common_prefix(a, b);
+    let (before, a, b) = (&a[..common], &a[common..], &b[common..]);
+    let (Some(first_a), Some(first_b)) = (a.chars().next(), b.chars().next()) else {
         return a.len() < b.len();
     };
-    match (a[i].is_alphabetic(), b[i].is_alphabetic()) {
-        (true, true) => return a[i] < b[i],
+    match (first_a.is_alphabetic(), first_b.is_alphabetic()) {
+        (true, true) => return first_a < first_b,
         (false, false) => {}
         (_, b_is_letter) => return b_is_letter,
     }
     // A zero inside of a longer number counts as a digit of that number.
-    let inside = (a[i] == '0' || b[i] == '0')
-        && a[..i].iter().rev().take_while(|c| c.is_ascii_digit()).any(|c| *c != '0');
+    let inside = (first_a == '0' || first_b == '0')
+        && before.bytes().rev().take_while(u8::is_ascii_digit).any(|digit| digit != b'0');
     let start = i64::from(inside);
-    let (a_end, a_number) = number(&a, i, start);
-    let (b_end, b_number) = number(&b, i, start);
+    let (a_end, a_number) = number(a, start);
+    let (b_end, b_number) = number(b, start);
     if a_number != b_number {
         return a_number < b_number;
     }
     if a_end != b_end {
         return a_end < b_end;
     }
-    a[i] < b[i]
+    first_a < first_b
 }
 
-/// Go's wrapping arithmetic, so that numbers too long for 64 bits end where they do in Go.
-fn number(text: &[char], from: usize, start: i64) -> (usize, i64) {
-    let digits = text[from..].iter().map_while(|c| c.to_digit(10));
-    digits.fold((from, start), |(end, n), digit| {
-        (end + 1, n.wrapping_mul(10).wrapping_add(i64::from(digit)))
+/// In bytes, up to the start of the first character that differs.
+fn common_prefix(a: &str, b: &str) -> usize {
+    let same = a.bytes().zip(b.bytes()).take_while(|(a, b)| a == b).count();
+    a.floor_char_boundary(same)
+}
+
+/// How many digits `text` begins with, and their number in Go's wrapping arithmetic, so that
+/// numbers too long for 64 bits end where they do in Go.
+fn number(text: &str, start: i64) -> (usize, i64) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit);
+    digits.fold((0, start), |(end, n), digit| {
+        (end + 1, n.wrapping_mul(10).wrapping_add(i64::from(digit - b'0')))
     })
 }
 

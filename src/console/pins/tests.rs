@@ -217,6 +217,7 @@ fn both_charts_take_all_that_a_configuration_can_say() {
             lookup: None,
             skip_schema_validation: false,
             keep_integers: false,
+            budget: pinnace_engine::template::Budget::default(),
         };
         let rendered = render(&chart(name), &values(&desired, release), &options)
             .unwrap_or_else(|error| panic!("{name}: {:#}", anyhow::Error::from(error)));

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use crate::chart::{Chart, File};
 use crate::render::{Capabilities, Operation, Options, RenderError, render};
+use crate::template::Budget;
 
 fn rendered(files: &[(&str, &str)]) -> Result<String, RenderError> {
     let chart = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\nappVersion: \"2.0\"\n");
@@ -20,6 +21,7 @@ fn rendered(files: &[(&str, &str)]) -> Result<String, RenderError> {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: false,
+        budget: Budget::default(),
     };
     render(&chart, &json!({}), &options).map(|rendered| rendered.manifest())
 }

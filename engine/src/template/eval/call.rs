@@ -38,10 +38,7 @@ impl<'t> State<'t, '_> {
         self.run.ascend();
         let result = result.and_then(|value| {
             self.run.check()?;
-            if let Value::String(text) | Value::Bytes(text) = &value {
-                self.run.check_size(text.len())?;
-                self.run.spend(text.len() as u64 / 64)?;
-            }
+            self.run.charge(&value)?;
             Ok(value)
         });
         match result {

@@ -54,6 +54,7 @@ impl<'t> State<'t, '_> {
         self.at = Some(node);
         match result {
             Some(Ok(value)) => {
+                self.run.charge(&value).map_err(|message| self.fail(message, None))?;
                 self.check()?;
                 Ok(Operand::plain(value))
             }

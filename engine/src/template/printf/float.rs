@@ -2,6 +2,9 @@
 
 use super::Printer;
 
+/// No float64 has more decimals; Rust's own formatting panics at precisions above 65535.
+const EXACT: usize = 1100;
+
 /// strconv.FormatFloat(f, format, precision, 64); a precision of -1 is the shortest text that reads back the same.
 pub(crate) fn format_float(f: f64, format: char, precision: i32) -> String {
     if f.is_nan() {
@@ -13,7 +16,10 @@ pub(crate) fn format_float(f: f64, format: char, precision: i32) -> String {
     match format {
         'e' | 'E' => exponent_form(f, format, precision),
         'f' | 'F' => match usize::try_from(precision) {
-            Ok(precision) => format!("{f:.precision$}"),
+            Ok(precision) => {
+                let exact = precision.min(EXACT);
+                format!("{f:.exact$}{}", "0".repeat(precision - exact))
+            }
             Err(_) => format!("{f}"),
         },
         'x' | 'X' => hex_form(f, format == 'X', precision),
@@ -25,13 +31,14 @@ pub(crate) fn format_float(f: f64, format: char, precision: i32) -> String {
 /// -d.dddde±dd
 fn exponent_form(f: f64, e: char, precision: i32) -> String {
     let text = match usize::try_from(precision) {
-        Ok(precision) => format!("{f:.precision$e}"),
+        Ok(precision) => format!("{f:.*e}", precision.min(EXACT)),
         Err(_) => format!("{f:e}"),
     };
+    let zeros = usize::try_from(precision).unwrap_or(0).saturating_sub(EXACT);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let sign = if exponent < 0 { '-' } else { '+' };
-    format!("{mantissa}{e}{sign}{:02}", exponent.abs())
+    format!("{mantissa}{}{e}{sign}{:02}", "0".repeat(zeros), exponent.abs())
 }
 
 fn general_form(f: f64, format: char, precision: i32) -> String {
