@@ -53,6 +53,11 @@ lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo run --quiet --bin pinnace -- crds --charts charts --check
 	dev/lint-scripts
 
+golden: tools ## Write the expected outputs of all tests with genuine Helm
+	tests/charts/refresh
+	engine/tests/mistakes/refresh
+	engine/tests/oracle/refresh
+
 crds: ## Write crds/ and the charts' copies from the Rust types
 	cargo run --quiet --bin pinnace -- crds --charts charts
 

@@ -82,6 +82,12 @@ pub enum ChartError {
 }
 
 impl Chart {
+    /// The files of a `.tgz`, with the limits of [`Chart::from_archive`], for whoever looks at them
+    /// one by one.
+    pub fn files_of_archive(gzip: &[u8]) -> Result<Vec<File>, ChartError> {
+        archive::unpack(gzip, &mut archive::Budget::default())
+    }
+
     /// Reads a `.tgz` as Helm's archive loader does. Refuses paths that leave the chart's folder,
     /// links and devices, and more than [`MAX_SIZE`] bytes or [`MAX_ENTRIES`] entries, subcharts'
     /// archives included.
@@ -136,6 +142,17 @@ impl Chart {
     /// Any file of the chart that is neither a template nor one of the files with a meaning.
     pub fn file(&self, name: &str) -> Option<&[u8]> {
         self.files.iter().find(|file| file.name == name).map(|file| &*file.data)
+    }
+
+    /// The text of a template by the path that errors and `# Source:` lines give it, such as
+    /// `chart/charts/sub/templates/x.yaml`.
+    pub fn template_text(&self, path: &str) -> Option<std::borrow::Cow<'_, str>> {
+        let below = path.strip_prefix(self.name())?.strip_prefix('/')?;
+        if let Some(in_subchart) = below.strip_prefix("charts/") {
+            return self.dependencies.iter().find_map(|sub| sub.template_text(in_subchart));
+        }
+        let template = self.templates.iter().find(|template| template.name == below)?;
+        Some(String::from_utf8_lossy(&template.data))
     }
 
     /// What Helm would warn of while loading.

@@ -3,6 +3,7 @@
 //! Families: Go's own, then Sprig's (without env and expandenv), then Helm's.
 
 mod aes;
+mod alone;
 mod builtin;
 mod case;
 mod cast;
@@ -30,6 +31,8 @@ mod urls;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use alone::call_by_name;
 
 use crate::template::Run;
 use crate::template::{Cause, ListType, MapType, TemplateSet, Value};
@@ -182,6 +185,11 @@ static BY_NAME: LazyLock<HashMap<&'static str, &'static Function>> =
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     BY_NAME.get(name).copied()
+}
+
+/// The names of all functions, in no order.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    BY_NAME.keys().copied()
 }
 
 /// The bytes of an argument of kind String.

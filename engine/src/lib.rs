@@ -3,6 +3,7 @@
 
 pub mod chart;
 mod functions;
+pub mod lint;
 pub mod path_pattern;
 pub mod render;
 pub mod template;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::Chart;
 pub use crate::template::World;
 use crate::template::{
-    Budget, Environment, Map, MapType, Run, TemplateError, TemplateSet, on_large_stack,
+    Budget, Environment, Map, MapType, Place, Run, TemplateError, TemplateSet, on_large_stack,
 };
 use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
@@ -17,10 +17,12 @@ use crate::warning::Warning;
 mod capabilities;
 mod context;
 mod files;
+mod jinja;
 mod manifests;
 mod order;
 
 pub use capabilities::{Capabilities, InvalidKubeVersion};
+pub use jinja::JinjaError;
 pub use manifests::{ManifestError, split};
 pub use order::install as install_order;
 
@@ -131,7 +133,47 @@ pub enum RenderError {
     #[error("{}", .0.helm_text())]
     Template(TemplateError),
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Jinja(#[from] JinjaError),
+    #[error(transparent)]
+    Manifest(#[from] Unsortable),
+}
+
+/// Templates ran, but what they wrote is not Kubernetes objects.
+pub struct Unsortable {
+    pub error: ManifestError,
+    /// What the templates wrote, by path. It may hold secrets.
+    pub files: BTreeMap<String, String>,
+}
+
+impl std::fmt::Display for Unsortable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unsortable {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl std::fmt::Debug for Unsortable {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Unsortable").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl RenderError {
+    /// Where in the chart's templates it happened, the outermost include first; empty if nowhere.
+    pub fn places(&self) -> Vec<Place> {
+        match self {
+            RenderError::Template(error) => error.places(),
+            RenderError::Jinja(error) => {
+                vec![Place { file: error.file.clone(), line: error.line, column: None }]
+            }
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// Coalesces `values` (what the user supplied) with the chart's, checks schemas, and renders.
@@ -139,6 +181,18 @@ pub fn render(
     chart: &Chart,
     values: &Value,
     options: &Options<'_>,
+) -> Result<Rendered, RenderError> {
+    let mut warnings = Vec::new();
+    let rendered = render_with_warnings(chart, values, options, &mut warnings)?;
+    Ok(Rendered { warnings, ..rendered })
+}
+
+/// [`render`], with the warnings in a list of the caller's, who gets them even if rendering fails.
+pub fn render_with_warnings(
+    chart: &Chart,
+    values: &Value,
+    options: &Options<'_>,
+    warnings: &mut Vec<Warning>,
 ) -> Result<Rendered, RenderError> {
     let user = match values {
         Value::Null => serde_json::Map::new(),
@@ -148,21 +202,28 @@ pub fn render(
     if !matches!(chart.metadata().kind.as_str(), "" | "application") {
         return Err(RenderError::NotInstallable(chart.metadata().kind.clone()));
     }
-    let mut warnings = chart.warnings().to_vec();
-    let chart = chart.for_values(&user, &mut warnings)?;
-    let values = coalesce(&chart, &user, Nulls::Remove, &mut warnings)?.to_json();
+    warnings.extend_from_slice(chart.warnings());
+    let chart = chart.for_values(&user, warnings)?;
+    let values = coalesce(&chart, &user, Nulls::Remove, warnings)?.to_json();
     if !options.skip_schema_validation {
-        schema::check(&chart, &values)?;
+        schema::check(&chart, &values, warnings)?;
     }
     check_kube_version(&chart, &options.capabilities)?;
     let mut files = on_large_stack(|| execute(&chart, &values, options))?;
-    let notes_path = format!("{}/templates/NOTES.txt", chart.name());
-    let notes = files.remove(&notes_path).unwrap_or_default();
-    files.retain(|path, _| !path.ends_with("NOTES.txt"));
-    let (manifests, hooks) = manifests::sort(files, &mut warnings)?;
+    files.extend(jinja::execute(&chart, &values, options)?);
+    let notes = take_notes(chart.name(), &mut files);
+    let (manifests, hooks) = manifests::sort(files, warnings)?;
     let mut crds = Vec::new();
     collect_crds(&chart, chart.name(), &mut crds);
-    Ok(Rendered { manifests, hooks, crds, notes, warnings })
+    Ok(Rendered { manifests, hooks, crds, notes, warnings: Vec::new() })
+}
+
+/// Takes out all notes and returns the chart's own.
+fn take_notes(chart: &str, files: &mut BTreeMap<String, String>) -> String {
+    const NOTES: [&str; 2] = ["NOTES.txt", "NOTES.txt.j2"];
+    let own = NOTES.map(|name| files.remove(&format!("{chart}/templates/{name}")));
+    files.retain(|path, _| !NOTES.iter().any(|name| path.ends_with(name)));
+    own.into_iter().flatten().next().unwrap_or_default()
 }
 
 fn check_kube_version(chart: &Chart, capabilities: &Capabilities) -> Result<(), RenderError> {
@@ -183,6 +244,16 @@ pub fn execute(
     values: &serde_json::Map<String, Value>,
     options: &Options<'_>,
 ) -> Result<BTreeMap<String, String>, RenderError> {
+    execute_as(chart, values, options, false)
+}
+
+/// [`execute`]; for a linter, `required` and `fail` let it go on.
+pub(crate) fn execute_as(
+    chart: &Chart,
+    values: &serde_json::Map<String, Value>,
+    options: &Options<'_>,
+    is_lint: bool,
+) -> Result<BTreeMap<String, String>, RenderError> {
     let renderables = context::renderables(chart, values, options);
     let mut set = TemplateSet::new();
     for renderable in &renderables {
@@ -194,6 +265,7 @@ pub fn execute(
         now: options.world.now,
         random: options.world.random,
         budget: options.budget,
+        is_lint,
     };
     let run = Run::new(&environment);
     let mut files = BTreeMap::new();

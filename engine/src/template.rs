@@ -25,7 +25,7 @@ pub(crate) mod weight;
 
 pub(crate) use environment::Run;
 pub use environment::{Budget, Environment, World, on_large_stack};
-pub use error::{Cause, ExecError, ParseError, TemplateError};
+pub use error::{Cause, ExecError, ParseError, Place, TemplateError};
 pub use from_json::{from_json, from_json_with_integers};
 pub(crate) use object::NilPointer;
 pub use object::{Method, Object};

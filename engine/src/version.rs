@@ -7,6 +7,11 @@ pub(crate) fn is_version(text: &str) -> bool {
     Version::parse(text).is_ok()
 }
 
+/// Whether it is all of semantic versioning 2: three numbers, no `v`.
+pub(crate) fn is_strict_version(text: &str) -> bool {
+    semver::Version::parse(text).is_ok()
+}
+
 /// Whether `version` is in `range`; false if either cannot be read.
 pub(crate) fn is_compatible(range: &str, version: &str) -> bool {
     match (Constraint::parse(range), Version::parse(version)) {

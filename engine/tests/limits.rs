@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render};
 
@@ -264,7 +264,7 @@ fn all_templates_of_a_chart_have_one_budget() {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
-        world: pinnace_engine::render::World::system(),
+        world: World::system(),
         budget: Budget { steps: 10_000, ..Budget::default() },
     };
     render(&chart(3), &serde_json::Value::Null, &options).expect("few steps");

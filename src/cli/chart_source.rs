@@ -1,97 +1,117 @@
-//! Charts that people name on a command line: folders and archives.
+//! Charts that people name on a command line: folders, archives and `oci://` references.
 
-use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::Chart;
-use pinnace_engine::chart::{File, MAX_SIZE, Rules};
+use pinnace_registry::Secret;
 
-/// How deep a chart's folder may nest; a link in a circle ends here.
-const MAX_DEPTH: usize = 64;
+pub mod folder;
+mod registry;
+
+/// Helm's flags for where a chart comes from.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Charts from registries")]
+pub struct ChartSourceArgs {
+    /// The version of an oci:// chart: exact, or a range such as ^1.2 (default: the newest)
+    #[arg(long, value_name = "RANGE")]
+    version: Option<String>,
+    /// Take versions such as 1.0.0-rc.1 too, if --version is not given
+    #[arg(long, action = clap::ArgAction::SetTrue)]
+    devel: bool,
+    /// PEM file of further certificate authorities for the registry
+    #[arg(long, value_name = "FILE")]
+    ca_file: Option<std::path::PathBuf>,
+    /// Speak HTTP without TLS to the registry
+    #[arg(long)]
+    plain_http: bool,
+    /// User name for the registry
+    #[arg(long, value_name = "NAME")]
+    username: Option<String>,
+    /// Password for the registry
+    #[arg(long, value_name = "PASSWORD", env = "PINNACE_REGISTRY_PASSWORD", hide_env_values = true,
+          value_parser = secret)]
+    password: Option<Secret>,
+    /// File of `helm registry login` or `docker login` (default: Helm's, then Docker's)
+    #[arg(long, value_name = "FILE", env = "HELM_REGISTRY_CONFIG")]
+    registry_config: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    refused: Refused,
+}
+
+/// Helm's flags for other places of charts: known, and refused with a word on what to do instead.
+#[derive(Clone, Debug, Default, clap::Args)]
+struct Refused {
+    #[arg(long, hide = true)]
+    repo: Option<String>,
+    #[arg(long, hide = true)]
+    dependency_update: bool,
+    #[arg(long, hide = true)]
+    verify: bool,
+    #[arg(long, hide = true)]
+    cert_file: Option<String>,
+    #[arg(long, hide = true)]
+    key_file: Option<String>,
+    #[arg(long, hide = true)]
+    insecure_skip_tls_verify: bool,
+}
+
+impl Refused {
+    fn check(&self) -> anyhow::Result<()> {
+        if self.repo.is_some() {
+            bail!(
+                "--repo is not supported: charts come from folders, .tgz files and OCI registries; \
+                 fetch it first with `helm pull --repo …`"
+            );
+        }
+        if self.dependency_update {
+            bail!(
+                "--dependency-update is not supported: run `helm dependency update` in the chart first"
+            );
+        }
+        if self.verify {
+            bail!("--verify is not supported: run `helm verify` on the archive first");
+        }
+        if self.cert_file.is_some() || self.key_file.is_some() {
+            bail!(
+                "--cert-file and --key-file are not supported: use --username or --registry-config"
+            );
+        }
+        if self.insecure_skip_tls_verify {
+            bail!(
+                "--insecure-skip-tls-verify is not supported: give the registry's CA with --ca-file"
+            );
+        }
+        Ok(())
+    }
+}
+
+impl ChartSourceArgs {
+    /// Loads the chart of a folder, a `.tgz` or an `oci://` reference.
+    pub fn load(&self, name: &str) -> anyhow::Result<Chart> {
+        self.refused.check()?;
+        let name = name.trim();
+        if name.starts_with("oci://") {
+            let archive = registry::pull(name, self)?;
+            return Chart::from_archive(&archive).with_context(|| format!("cannot load {name}"));
+        }
+        load(Path::new(name))
+    }
+}
+
+fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::from(text))
+}
 
 /// Loads the chart of a folder or of a `.tgz`.
 pub fn load(path: &Path) -> anyhow::Result<Chart> {
-    let metadata =
-        fs::metadata(path).with_context(|| format!("cannot read the chart {}", path.display()))?;
-    if metadata.is_dir() {
-        return from_folder(path)
+    if path.is_dir() {
+        let files = folder::files(path)
+            .with_context(|| format!("cannot load the chart in {}", path.display()))?;
+        return Chart::from_files(files)
             .with_context(|| format!("cannot load the chart in {}", path.display()));
     }
-    if metadata.len() > MAX_SIZE {
-        bail!("the chart {} is larger than {MAX_SIZE} bytes", path.display());
-    }
-    let archive =
-        fs::read(path).with_context(|| format!("cannot read the chart {}", path.display()))?;
-    if !archive.starts_with(b"\x1f\x8b") {
-        let hint = match path.extension().and_then(|extension| extension.to_str()) {
-            Some("yaml" | "yml") => "; values files are given with --values",
-            _ => "",
-        };
-        bail!("{} is not a gzipped chart archive{hint}", path.display());
-    }
+    let archive = folder::archive(path)?;
     Chart::from_archive(&archive)
         .with_context(|| format!("cannot load the chart {}", path.display()))
-}
-
-fn from_folder(folder: &Path) -> anyhow::Result<Chart> {
-    let rules = match fs::read_to_string(folder.join(".helmignore")) {
-        Ok(text) => Rules::parse(&text)?,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Rules::parse("")?,
-        Err(error) => return Err(error).context("cannot read .helmignore"),
-    };
-    let mut walk = Walk { rules, files: Vec::new(), budget: MAX_SIZE };
-    walk.folder(folder, "", 0)?;
-    Ok(Chart::from_files(walk.files)?)
-}
-
-struct Walk {
-    rules: Rules,
-    files: Vec<File>,
-    budget: u64,
-}
-
-impl Walk {
-    /// Follows links, as Helm does: the folder is the person's own.
-    fn folder(&mut self, folder: &Path, below: &str, depth: usize) -> anyhow::Result<()> {
-        if depth > MAX_DEPTH {
-            bail!("{} is nested deeper than {MAX_DEPTH} folders", folder.display());
-        }
-        let mut entries: Vec<_> = fs::read_dir(folder)
-            .with_context(|| format!("cannot list {}", folder.display()))?
-            .collect::<Result<_, _>>()?;
-        entries.sort_by_key(fs::DirEntry::file_name);
-        for entry in entries {
-            let path = entry.path();
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                bail!("the name of {} is not UTF-8", path.display());
-            };
-            let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            let metadata =
-                fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            if self.rules.ignores(&name, metadata.is_dir()) {
-                continue;
-            }
-            if metadata.is_dir() {
-                self.folder(&path, &name, depth + 1)?;
-            } else if metadata.is_file() {
-                self.file(&path, name, &metadata)?;
-            } else {
-                bail!("cannot load {}: it is neither a file nor a folder", path.display());
-            }
-        }
-        Ok(())
-    }
-
-    fn file(&mut self, path: &Path, name: String, metadata: &fs::Metadata) -> anyhow::Result<()> {
-        match self.budget.checked_sub(metadata.len()) {
-            Some(left) => self.budget = left,
-            None => bail!("chart exceeds maximum decompressed size of {MAX_SIZE} bytes"),
-        }
-        let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let modified = metadata.modified().ok().map(Into::into);
-        self.files.push(File { name, data: data.into(), modified });
-        Ok(())
-    }
 }

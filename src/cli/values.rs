@@ -36,14 +36,24 @@ pub struct ValueArgs {
     set_literal: Vec<String>,
 }
 
+/// The name of a file that a `--values` flag gave, and its text.
+type ValuesFile = (String, String);
+
 impl ValueArgs {
     /// All of them together. Whole numbers of `--set` are integers, all other numbers floats.
     pub fn read(&self) -> anyhow::Result<Map<String, Value>> {
+        Ok(self.read_with_texts()?.0)
+    }
+
+    /// The same, and the values files.
+    pub fn read_with_texts(&self) -> anyhow::Result<(Map<String, Value>, Vec<ValuesFile>)> {
         let mut values = Map::new();
+        let mut texts = Vec::new();
         for file in &self.values {
             let text = read(file)?;
             let own = from_yaml(&text).with_context(|| format!("failed to parse {file}"))?;
             merge(&mut values, own);
+            texts.push((file.clone(), text));
         }
         for line in &self.set_json {
             set_json(line, &mut values)?;
@@ -61,7 +71,7 @@ impl ValueArgs {
                     .with_context(|| format!("failed parsing {flag} data"))?;
             }
         }
-        Ok(values)
+        Ok((values, texts))
     }
 }
 

@@ -4,7 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render, yaml};
 
@@ -51,6 +51,7 @@ fn rendering(criterion: &mut Criterion) {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: World::system(),
         budget: Budget::default(),
     };
     let none = serde_json::Value::Null;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
 use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, render};
 use serde::{Deserialize, Serialize};
@@ -36,7 +36,7 @@ pub fn time(path: &Path) -> anyhow::Result<Times> {
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
-        world: pinnace_engine::render::World::system(),
+        world: World::system(),
         budget: Budget::default(),
     };
     let none = serde_json::Value::Null;

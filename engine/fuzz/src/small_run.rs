@@ -33,8 +33,12 @@ pub fn small_run(text: &str, data: &Json) -> Result<String, TemplateError> {
                 *byte = x.to_le_bytes()[3];
             }
         };
-        let environment =
-            Environment { lookup: None, now: Default::default(), random: &random, budget: BUDGET };
+        let environment = Environment {
+            now: Default::default(),
+            random: &random,
+            budget: BUDGET,
+            ..Environment::system()
+        };
         set.execute("fuzz", &Value::from(data), &environment)
     })
 }

@@ -40,7 +40,7 @@ pub(super) fn chart(
     for file in files {
         match file.name.as_str() {
             "Chart.yaml" => {}
-            "Chart.lock" => chart.lock = Some(parse(&file, "Chart.lock")?),
+            "Chart.lock" => chart.lock = Some(lock(&file, "Chart.lock")?),
             "values.yaml" => {
                 chart.values = read_values(&file)?;
                 chart.has_values_file = true;
@@ -109,7 +109,7 @@ fn requirements(chart: &mut Chart, file: File) -> Result<(), ChartError> {
 }
 
 fn requirements_lock(chart: &mut Chart, file: File) -> Result<(), ChartError> {
-    chart.lock = Some(parse(&file, "requirements.lock")?);
+    chart.lock = Some(lock(&file, "requirements.lock")?);
     if chart.metadata.api_version == "v1" {
         chart.files.push(file);
     } else {
@@ -165,6 +165,24 @@ fn subchart(
         })
         .collect();
     chart(below, budget, depth + 1).map(Some).map_err(wrap)
+}
+
+/// A lock file, of whose fields Helm reads the types.
+fn lock(file: &File, name: &'static str) -> Result<Value, ChartError> {
+    let lock = parse(file, name)?;
+    let shape = |why: String| ChartError::Shape { file: name, why };
+    if !matches!(lock, Value::Null | Value::Object(_)) {
+        return Err(shape("it is not a mapping".to_owned()));
+    }
+    if let Some(generated) = lock.get("generated").filter(|value| !value.is_null()) {
+        let time = generated.as_str().map(chrono::DateTime::parse_from_rfc3339);
+        if !matches!(time, Some(Ok(_))) {
+            return Err(shape(format!("generated: {generated} is not a time of RFC 3339")));
+        }
+    }
+    // The same shape as in Chart.yaml.
+    Metadata::default().read(&lock).map_err(shape)?;
+    Ok(lock)
 }
 
 fn parse(file: &File, name: &'static str) -> Result<Value, ChartError> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::unicode::is_print;
 use crate::version;
 use crate::yaml;
 
@@ -86,7 +87,7 @@ pub struct InvalidMetadata(String);
 
 impl Metadata {
     /// Takes over every field that the document has; the others stay. Err: a field of a wrong type.
-    pub(super) fn read(&mut self, document: &Value) -> Result<(), String> {
+    pub(crate) fn read(&mut self, document: &Value) -> Result<(), String> {
         let fields = Fields::of(document, "chart metadata")?;
         fields.text("name", &mut self.name)?;
         fields.text("home", &mut self.home)?;
@@ -195,11 +196,11 @@ fn invalid<T>(why: String) -> Result<T, InvalidMetadata> {
 
 /// Spaces become plain spaces, what cannot be printed goes.
 fn sanitize(text: &mut String) {
-    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    if text.chars().any(|c| c.is_whitespace() || !is_print(c)) {
         *text = text
             .chars()
             .map(|c| if c.is_whitespace() { ' ' } else { c })
-            .filter(|c| !c.is_control())
+            .filter(|c| is_print(*c))
             .collect();
     }
 }

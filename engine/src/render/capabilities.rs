@@ -107,12 +107,22 @@ impl Capabilities {
         Ok(Self { kube_version: format!("{prefix}{version}"), ..Self::default() })
     }
 
+    /// The second number of the version; 0 if there is none.
+    pub(crate) fn minor(&self) -> u32 {
+        let numbers = numbers(&self.kube_version).unwrap_or_default();
+        numbers.get(1).and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    }
+
     /// The version without any suffix, which charts' ranges are held against.
     pub(super) fn plain_version(&self) -> String {
         match numbers(&self.kube_version) {
             Some(numbers) => format!("v{}", numbers.join(".")),
             None => self.kube_version.clone(),
         }
+    }
+
+    pub(super) fn to_json(&self) -> serde_json::Value {
+        All(self.clone()).json()
     }
 
     pub(super) fn to_value(&self) -> Value {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::files::Files;
+use super::jinja::is_jinja;
 use super::{Operation, Options};
 use crate::chart::{Chart, Dependency, Metadata};
 use crate::template::{Map, MapType, Str, Value, from_json, from_json_with_integers};
@@ -78,7 +79,7 @@ impl Shared {
             let context = self.collect(subchart, &path, false, below, found);
             subcharts.set(subchart.name(), Value::Map(context));
         }
-        for template in &chart.templates {
+        for template in chart.templates.iter().filter(|template| !is_jinja(&template.name)) {
             if chart.metadata.is_library() && !is_partial(&template.name) {
                 continue;
             }
@@ -102,7 +103,7 @@ fn entries<const N: usize>(entries: [(&str, Value); N]) -> BTreeMap<Str, Value> 
     entries.into_iter().map(|(key, value)| (Str::from(key), value)).collect()
 }
 
-fn release(options: &Options<'_>) -> Value {
+pub(super) fn release(options: &Options<'_>) -> Value {
     Value::map([
         ("Name", Value::string(options.release_name)),
         ("Namespace", Value::string(options.namespace)),
@@ -114,7 +115,7 @@ fn release(options: &Options<'_>) -> Value {
 }
 
 /// Go's field names, not Chart.yaml's.
-fn metadata(metadata: &Metadata, is_root: bool) -> Value {
+pub(super) fn metadata(metadata: &Metadata, is_root: bool) -> Value {
     let text = |text: &str| Value::string(text);
     let texts = |texts: &[String]| Value::list(texts.iter().map(|t| text(t)).collect());
     let annotations = metadata.annotations.iter();

@@ -20,7 +20,23 @@ impl Files {
         Self(files.iter().map(|file| (file.name.clone(), file.data.clone())).collect())
     }
 
-    fn bytes(&self, name: &str) -> &[u8] {
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
+    }
+
+    pub(super) fn text(&self, name: &str) -> String {
+        String::from_utf8_lossy(self.bytes(name)).into_owned()
+    }
+
+    pub(super) fn as_config(&self) -> String {
+        self.config(|data| String::from_utf8_lossy(data).into_owned())
+    }
+
+    pub(super) fn as_secrets(&self) -> String {
+        self.config(|data| BASE64_STANDARD.encode(data))
+    }
+
+    pub(super) fn bytes(&self, name: &str) -> &[u8] {
         self.0.get(name).map_or(&[], |data| data)
     }
 
@@ -28,7 +44,7 @@ impl Files {
         self.0.get(name).map_or_else(|| "".into(), |data| data.clone().into())
     }
 
-    fn glob(&self, pattern: &str) -> Self {
+    pub(super) fn glob(&self, pattern: &str) -> Self {
         // A pattern that cannot be read matches everything, as in Helm.
         let matcher = glob(pattern);
         let matching = |name: &str| matcher.as_ref().is_none_or(|m| m.is_match(name));
@@ -89,10 +105,8 @@ impl Object for Files {
             _ => "".into(),
         };
         Some(Ok(match name {
-            "AsConfig" => {
-                Value::string(self.config(|data| String::from_utf8_lossy(data).into_owned()))
-            }
-            "AsSecrets" => Value::string(self.config(|data| BASE64_STANDARD.encode(data))),
+            "AsConfig" => Value::string(self.as_config()),
+            "AsSecrets" => Value::string(self.as_secrets()),
             "Get" => Value::String(self.content(&argument)),
             "GetBytes" => Value::Bytes(self.content(&argument)),
             "Glob" => Value::object(self.glob(&argument)),

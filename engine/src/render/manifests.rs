@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::context::is_partial;
-use super::{Hook, Manifest, order};
+use super::{Hook, Manifest, Unsortable, order};
 use crate::warning::Warning;
 use crate::yaml::{self, YamlError};
 
@@ -33,14 +33,18 @@ const EVENTS: [&str; 9] = [
 /// The objects and hooks of all rendered files, each in install order. A hook of an event that
 /// Helm does not know is left out, with a warning.
 pub(super) fn sort(
-    files: BTreeMap<String, String>,
+    mut files: BTreeMap<String, String>,
     warnings: &mut Vec<Warning>,
-) -> Result<(Vec<Manifest>, Vec<Hook>), ManifestError> {
+) -> Result<(Vec<Manifest>, Vec<Hook>), Unsortable> {
+    let heads = match heads(&files) {
+        Ok(heads) => heads,
+        Err(error) => return Err(Unsortable { error, files }),
+    };
+    files.retain(|path, _| !is_partial(path));
     let (mut manifests, mut hooks) = (Vec::new(), Vec::new());
     // One file after the other goes, since a large chart's objects are there twice meanwhile.
-    for (path, content) in files.into_iter().filter(|(path, _)| !is_partial(path)) {
-        for document in split(&content) {
-            let head = Head::read(&path, document)?;
+    for ((path, content), heads) in files.into_iter().zip(heads) {
+        for (document, head) in split(&content).into_iter().zip(heads) {
             match head.annotations.get("helm.sh/hook") {
                 None => manifests.push(Manifest {
                     source: path.clone(),
@@ -60,6 +64,16 @@ pub(super) fn sort(
     manifests.sort_by_cached_key(|manifest| order::key(&manifest.kind));
     hooks.sort_by_cached_key(|hook: &Hook| order::key(&hook.kind));
     Ok((manifests, hooks))
+}
+
+/// For each file that is no partial, the heads of its documents.
+fn heads(files: &BTreeMap<String, String>) -> Result<Vec<Vec<Head>>, ManifestError> {
+    let files = files.iter().filter(|(path, _)| !is_partial(path));
+    files
+        .map(|(path, content)| {
+            split(content).into_iter().map(|text| Head::read(path, text)).collect()
+        })
+        .collect()
 }
 
 /// Cuts at lines that begin with `---`. Whatever follows it on the line stays, as in Helm.

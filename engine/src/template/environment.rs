@@ -35,6 +35,8 @@ pub struct Environment<'a> {
     /// Fills the buffer with random bytes, for passwords and keys.
     pub random: &'a dyn Fn(&mut [u8]),
     pub budget: Budget,
+    /// `required` and `fail` let the run go on: a chart is looked at without its values.
+    pub is_lint: bool,
 }
 
 impl Environment<'_> {
@@ -45,6 +47,7 @@ impl Environment<'_> {
             now: Utc::now(),
             random: &system_random,
             budget: Budget::default(),
+            is_lint: false,
         }
     }
 }

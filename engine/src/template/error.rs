@@ -36,6 +36,16 @@ pub struct ExecError {
     pub cause: Option<Cause>,
 }
 
+impl Place {
+    /// `file:line:column`
+    fn parse(location: &str) -> Option<Self> {
+        let mut parts = location.rsplitn(3, ':');
+        let column = parts.next()?.parse().ok();
+        let line = parts.next()?.parse().ok()?;
+        Some(Self { file: parts.next()?.to_owned(), line, column })
+    }
+}
+
 /// The error that a function returned.
 #[derive(Clone, Debug)]
 pub enum Cause {
@@ -85,7 +95,34 @@ impl std::fmt::Display for ExecError {
     }
 }
 
+/// A point in a template's text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    /// In bytes, from 0. None: the whole line.
+    pub column: Option<usize>,
+}
+
 impl TemplateError {
+    /// Where it happened: the action that failed last, before it what included that template.
+    pub fn places(&self) -> Vec<Place> {
+        match self {
+            TemplateError::Parse(error) => {
+                vec![Place { file: error.file.clone(), line: error.line, column: None }]
+            }
+            TemplateError::Missing { .. } => Vec::new(),
+            TemplateError::Exec(error) => {
+                let mut places: Vec<Place> = Place::parse(&error.location).into_iter().collect();
+                if let Some(Cause::Template(inner) | Cause::Wrapped(_, inner)) = &error.cause {
+                    places.extend(inner.places());
+                }
+                places
+            }
+        }
+    }
+
     /// The error as `helm template` prints it, one include per paragraph.
     pub fn helm_text(&self) -> String {
         match self {

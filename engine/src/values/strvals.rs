@@ -119,7 +119,7 @@ impl Parser<'_> {
             None if key.is_empty() => Ok(Flow::End),
             None => Err(StrvalsError::NoValue(key)),
             Some('[') => {
-                let index = self.index()?;
+                let Some(index) = self.index()? else { return Ok(Flow::End) };
                 let mut list = match values.get(&key) {
                     None => Vec::new(),
                     Some(Value::Array(list)) => list.clone(),
@@ -156,13 +156,17 @@ impl Parser<'_> {
         }
     }
 
-    fn index(&mut self) -> Result<usize, StrvalsError> {
-        let (text, _) = self.until(&[']']);
+    /// What stands before `]`. None: there is none, and Helm takes that for the end of the line.
+    fn index(&mut self) -> Result<Option<usize>, StrvalsError> {
+        let (text, stop) = self.until(&[']']);
+        if stop.is_none() {
+            return Ok(None);
+        }
         let index: i64 = text.parse().map_err(|_| StrvalsError::Index(text))?;
         match usize::try_from(index) {
             Err(_) => Err(StrvalsError::NegativeIndex(index)),
             Ok(at) if at > MAX_INDEX => Err(StrvalsError::LargeIndex(index)),
-            Ok(at) => Ok(at),
+            Ok(at) => Ok(Some(at)),
         }
     }
 
@@ -189,6 +193,10 @@ impl Parser<'_> {
             }
             Some('[') => {
                 let next = self.index()?;
+                let Some(next) = next else {
+                    self.depth -= 1;
+                    return Ok(Flow::End);
+                };
                 let mut inner = match list.get(index) {
                     None | Some(Value::Null) => Vec::new(),
                     Some(Value::Array(inner)) => inner.clone(),
@@ -338,6 +346,8 @@ mod tests {
             ("a[0]", json!({"a": []})),
             ("", json!({})),
             ("=x", json!({})),
+            ("b=1,a[0=1", json!({"b": 1})),
+            ("a[0][1=1", json!({"a": []})),
         ] {
             assert_eq!(after(line, Form::Typed), Ok(values), "{line}");
         }

@@ -1,5 +1,6 @@
 //! How `helm template` prints what was rendered.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -99,7 +100,14 @@ pub fn write_files(
         let exists = below.join(&hook.path).exists();
         write_file(below, &hook.path, &hook.manifest, exists, stdout)?;
     }
-    writeln!(stdout).context("cannot write to stdout")
+    Ok(())
+}
+
+/// Whole files, for a person who looks for what is wrong in them.
+pub fn unsorted(files: &BTreeMap<String, String>) -> String {
+    let files = files.iter().filter(|(_, content)| !content.trim().is_empty());
+    let text: String = files.map(|(path, content)| document(path, content)).collect();
+    format!("{}\n", text.trim())
 }
 
 fn write_file(

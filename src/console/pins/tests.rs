@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use ed25519_dalek::SigningKey;
 use pinnace_engine::{
     chart::{Chart, File},
-    render::{Capabilities, Operation, Options, render},
+    render::{Capabilities, Operation, Options, World, render},
 };
 
 use super::*;
@@ -217,7 +217,7 @@ fn both_charts_take_all_that_a_configuration_can_say() {
             lookup: None,
             skip_schema_validation: false,
             keep_integers: false,
-            world: pinnace_engine::render::World::system(),
+            world: World::system(),
             budget: pinnace_engine::template::Budget::default(),
         };
         let rendered = render(&chart(name), &values(&desired, release), &options)

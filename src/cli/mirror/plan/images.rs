@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use pinnace_engine::render::{Capabilities, Operation, Options};
+use pinnace_engine::render::{Capabilities, Operation, Options, World};
+use pinnace_engine::template::Budget;
 use pinnace_engine::{Chart, Rendered, render};
 use pinnace_registry::images_of;
 use serde::Deserialize;
@@ -36,6 +37,8 @@ pub fn of(chart: &Chart, values: &Value, see: &See<'_>) -> anyhow::Result<BTreeS
         lookup: None,
         skip_schema_validation: false,
         keep_integers: true,
+        world: World::system(),
+        budget: Budget::default(),
     };
     let none = Value::Object(serde_json::Map::new());
     let values = if values.is_null() { &none } else { values };

@@ -1,0 +1,4 @@
+{{- define "outer" }}{{ include "inner" . }}{{ end -}}
+{{- define "inner" }}
+{{ .Values.a.b.c }}
+{{- end }}
