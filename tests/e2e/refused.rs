@@ -51,7 +51,7 @@ async fn the_controller_says_what_is_wrong_and_leaves_the_old_release_alone() {
         // Something that it does not do.
         (
             json!({"chart": {"spec": {"digest": null, "sourceRef": {"kind": "GitRepository"}}}}),
-            "GitRepository",
+            "sourceRef.kind",
         ),
     ];
     for (change, told) in cases {
