@@ -348,6 +348,6 @@ impl<'a> Scanner<'a> {
             0 => 0,
             line => line + 1,
         };
-        YamlError { line, message: message.to_owned() }
+        YamlError::new(line, message)
     }
 }
