@@ -88,7 +88,8 @@ fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     }
     let events = Events::new(text);
     let anchors = HashMap::new();
-    let mut reader = Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false, late: None };
+    let mut reader =
+        Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false, late: None };
     let value = reader.document()?;
     match reader.late {
         Some(error) => Err(error),
@@ -276,7 +277,11 @@ impl<'a> Reader<'a> {
     /// The value for JSON, which knows no infinity.
     fn printable(&mut self, node: Node) -> Value {
         if let Some(float) = node.unprintable {
-            let words = number::format_g(float).replace('.', "");
+            let words = match float {
+                f64::INFINITY => "+Inf",
+                f64::NEG_INFINITY => "-Inf",
+                _ => "NaN",
+            };
             self.note(Stage::Json, format!("json: unsupported value: {words}"));
         }
         node.value
@@ -368,11 +373,7 @@ fn quoted(text: &str) -> String {
     quote(text.as_bytes())
 }
 
-fn scalar(
-    text: Cow<'_, str>,
-    plain: bool,
-    tag: Option<&str>,
-) -> Result<Node, YamlError> {
+fn scalar(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Node, YamlError> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML_NAMESPACE).unwrap_or(tag)) {
         None if plain => resolve(&text, true),
         None => return Ok(Value::String(text.into_owned()).into()),

@@ -22,6 +22,9 @@ pub(super) use token::{Token, TokenKind};
 /// How long a key may be that has no `?` before it, in characters.
 const MAX_KEY: usize = 1024;
 
+/// How deep collections may nest, those in brackets and the others each, which is go-yaml's limit, too.
+const MAX_DEPTH: usize = 10_000;
+
 type Scanned<T> = Result<T, YamlError>;
 
 pub(super) struct Scanner<'a> {
@@ -32,7 +35,8 @@ pub(super) struct Scanner<'a> {
     /// The column of the innermost block collection; -1 outside of all.
     indent: isize,
     indents: Vec<isize>,
-    /// Where a key may have begun: one place for the block context, one for each open flow collection.
+    /// Where a key may have begun: one place for the block context, one for each open flow collection. Their tokens
+    /// ascend.
     keys: Vec<PossibleKey>,
     key_allowed: bool,
     ended: bool,
@@ -83,9 +87,9 @@ impl<'a> Scanner<'a> {
             return Ok(true);
         }
         let taken = self.taken;
-        match self.keys.iter().rposition(|key| key.possible && key.token == taken) {
-            Some(i) => self.is_key_valid(i),
-            None => Ok(false),
+        match self.keys.binary_search_by_key(&taken, |key| key.token) {
+            Ok(i) if self.keys[i].possible => self.is_key_valid(i),
+            _ => Ok(false),
         }
     }
 
@@ -218,7 +222,11 @@ impl<'a> Scanner<'a> {
 
     fn open(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.save_key()?;
-        self.keys.push(PossibleKey::default());
+        if self.keys.len() > MAX_DEPTH {
+            return Err(self.too_deep());
+        }
+        let token = self.taken + self.tokens.len() + 1;
+        self.keys.push(PossibleKey { token, ..PossibleKey::default() });
         self.key_allowed = true;
         self.indicator(kind)
     }
@@ -237,7 +245,7 @@ impl<'a> Scanner<'a> {
             if !self.key_allowed {
                 return Err(self.error("block sequence entries are not allowed in this context"));
             }
-            self.roll(self.cursor.mark, None, TokenKind::BlockSequenceStart);
+            self.roll(self.cursor.mark, None, TokenKind::BlockSequenceStart)?;
         }
         self.forget_key()?;
         self.key_allowed = true;
@@ -249,7 +257,7 @@ impl<'a> Scanner<'a> {
             if !self.key_allowed {
                 return Err(self.error("mapping keys are not allowed in this context"));
             }
-            self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart);
+            self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart)?;
         }
         self.forget_key()?;
         self.key_allowed = !self.in_flow();
@@ -262,7 +270,7 @@ impl<'a> Scanner<'a> {
             let key = self.keys[innermost];
             let at = key.token.saturating_sub(self.taken);
             self.tokens.insert(at, Token { kind: TokenKind::Key, start: key.mark });
-            self.roll(key.mark, Some(at), TokenKind::BlockMappingStart);
+            self.roll(key.mark, Some(at), TokenKind::BlockMappingStart)?;
             self.keys[innermost].possible = false;
             self.key_allowed = false;
         } else {
@@ -270,7 +278,7 @@ impl<'a> Scanner<'a> {
                 if !self.key_allowed {
                     return Err(self.error("mapping values are not allowed in this context"));
                 }
-                self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart);
+                self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart)?;
             }
             self.key_allowed = !self.in_flow();
         }
@@ -321,14 +329,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens a block collection if the column is further in; `at` tells before which token.
-    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind<'a>) {
+    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind<'a>) -> Scanned<()> {
         if self.in_flow() || self.indent >= mark.column as isize {
-            return;
+            return Ok(());
         }
         self.indents.push(self.indent);
         self.indent = mark.column as isize;
+        if self.indents.len() > MAX_DEPTH {
+            return Err(self.too_deep());
+        }
         let at = at.unwrap_or(self.tokens.len());
         self.tokens.insert(at, Token { kind, start: mark });
+        Ok(())
     }
 
     /// Closes the block collections that are further in.
@@ -340,6 +352,10 @@ impl<'a> Scanner<'a> {
             self.push(TokenKind::BlockEnd, self.cursor.mark);
             self.indent = self.indents.pop().unwrap_or(-1);
         }
+    }
+
+    fn too_deep(&self) -> YamlError {
+        self.error(&format!("exceeded max depth of {MAX_DEPTH}"))
     }
 
     /// go-yaml names no line for what goes wrong in the first one.
