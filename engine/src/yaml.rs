@@ -14,6 +14,6 @@ mod sort;
 pub use number::as_go_floats;
 pub(crate) use number::{as_text, normalise};
 pub use print::to_string;
-pub(crate) use print::to_string_within;
+pub(crate) use print::{to_pretty_string, to_string_within};
 pub use read::{YamlError, from_str};
-pub(crate) use read::{entries_from_str, from_str_exact};
+pub(crate) use read::{entries_from_str, from_str_exact, reads_json_as_it_is};

@@ -11,7 +11,9 @@ use Kind::{Any, String as S};
 pub(super) const TABLE: &[Function] = &[
     Function::new("toYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0]).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0])?.into())),
-    Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
+    Function::new("toYamlPretty", &[Any], |c, a| {
+        Ok(to_yaml_pretty(c, &a[0]).unwrap_or_default().into())
+    }),
     Function::new("fromYaml", &[S], |_, a| Ok(from_yaml(&a[0], Value::map::<&str>([]), object))),
     Function::new("fromYamlArray", &[S], |_, a| {
         Ok(from_yaml(&a[0], Value::list(Vec::new()), array))
@@ -37,7 +39,21 @@ pub(super) const TABLE: &[Function] = &[
 
 fn to_yaml(c: &Call<'_>, value: &Value) -> Result<String, String> {
     let limit = c.run.environment.budget.output;
-    let mut text = crate::yaml::to_string_within(&to_json(value, c.run)?, limit);
+    let mut json = to_json(value, c.run)?;
+    if !crate::yaml::reads_json_as_it_is(&json) {
+        let text = to_json_text(value, true, None, c.run)?;
+        json = crate::yaml::from_str(&text).map_err(|error| error.to_string())?;
+    }
+    let mut text = crate::yaml::to_string_within(&json, limit);
+    c.run.check_size(text.len())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn to_yaml_pretty(c: &Call<'_>, value: &Value) -> Result<String, String> {
+    let mut text = crate::yaml::to_pretty_string(value, c.run)?;
     c.run.check_size(text.len())?;
     if text.ends_with('\n') {
         text.pop();

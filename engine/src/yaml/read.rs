@@ -21,6 +21,8 @@ const MAX_DEPTH: usize = 200;
 /// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
 const TEXT_PER_NODE: usize = 64;
+/// A key of fewer bytes is short enough for YAML, however many of its characters JSON escapes.
+const SAFE_KEY: usize = 170;
 
 /// Why a text is not YAML that Helm reads, in go-yaml's words. Quotes nothing of the text but keys
 /// and short scalars.
@@ -97,11 +99,28 @@ fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     }
 }
 
+/// Whether YAML's reader makes the same value of a value's JSON: `sigs.k8s.io/yaml` prints by way of that. Line breaks
+/// of YAML 1.1 that JSON does not escape, control characters and long keys are what it reads otherwise.
+pub(crate) fn reads_json_as_it_is(value: &Value) -> bool {
+    let plain = |text: &str| {
+        text.bytes().all(|byte| byte < 0x7f)
+            || text.chars().all(|c| c < '\x7f' || (is_allowed(c) && c != '\u{85}'))
+    };
+    match value {
+        Value::String(text) => plain(text),
+        Value::Array(items) => items.iter().all(reads_json_as_it_is),
+        Value::Object(map) => map
+            .iter()
+            .all(|(key, value)| key.len() < SAFE_KEY && plain(key) && reads_json_as_it_is(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
 /// What YAML calls printable.
 fn is_allowed(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{10000}'.. => true,
-        _ => c >= '\u{a0}' && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'),
+        _ => c >= '\u{a0}' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
     }
 }
 
@@ -261,6 +280,9 @@ impl<'a> Reader<'a> {
             let key = self.node(event, line, true)?;
             let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
+            if key.merge && matches!(event, Event::Scalar { .. }) {
+                return Err(no_merge());
+            }
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
             let value = self.printable(value);
@@ -315,7 +337,8 @@ impl<'a> Reader<'a> {
     }
 
     fn note(&mut self, stage: Stage, message: String) {
-        if self.late.as_ref().is_none_or(|late| stage < late.stage) {
+        // Of two equal keys the later one counts.
+        if self.late.as_ref().is_none_or(|late| stage <= late.stage && stage != Stage::Json) {
             self.late = Some(YamlError { line: 0, message, stage });
         }
     }
@@ -326,19 +349,22 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn no_merge() -> YamlError {
+    YamlError::new(0, "map merge requires map or sequence of maps as the value")
+}
+
 /// `<<`: one mapping, or several of which the earlier take precedence. What the mapping said
 /// before the `<<` is overwritten, what it says after it is not.
 fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), YamlError> {
-    let wrong = || YamlError::new(0, "map merge requires map or sequence of maps as the value");
     match value {
         Value::Object(map) => into.extend(map),
         Value::Array(items) => {
             for item in items.into_iter().rev() {
-                let Value::Object(map) = item else { return Err(wrong()) };
+                let Value::Object(map) = item else { return Err(no_merge()) };
                 into.extend(map);
             }
         }
-        _ => return Err(wrong()),
+        _ => return Err(no_merge()),
     }
     Ok(())
 }
