@@ -3,6 +3,7 @@
 //! Reading follows YAML 1.1 (`yes` and `on` are booleans, `010` is eight) and takes the first
 //! document only. Printing sorts keys in go-yaml's natural order and quotes as it does.
 
+mod encoding;
 mod events;
 mod number;
 mod print;
@@ -11,6 +12,7 @@ mod scalar;
 mod scan;
 mod sort;
 
+pub(crate) use encoding::decode;
 pub use number::as_go_floats;
 pub(crate) use number::{as_text, normalise};
 pub use print::to_string;

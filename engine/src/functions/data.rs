@@ -3,7 +3,7 @@
 mod json;
 
 use self::json::Parsed;
-use super::{Call, Function, Kind, Returned, bytes, text};
+use super::{Call, Function, Kind, Returned, bytes};
 use crate::template::{List, ListType, Map, MapType, Value, from_json, to_json, to_json_text};
 
 use Kind::{Any, String as S};
@@ -67,7 +67,7 @@ fn from_yaml(
     empty: Value,
     typed: fn(Result<Parsed, String>, &str) -> Value,
 ) -> Value {
-    match crate::yaml::from_str(&text(value)) {
+    match crate::yaml::decode(bytes(value)).and_then(|text| crate::yaml::from_str(&text)) {
         Ok(serde_json::Value::Null) => typed(Ok(Parsed { value: empty, wrong_number: None }), ""),
         Ok(json) => {
             let value = from_json(&json);

@@ -47,6 +47,9 @@ struct PossibleKey {
     possible: bool,
     /// It stands where in a block mapping only a key can be.
     required: bool,
+    /// go-yaml loses sight of a key that is an empty collection in brackets.
+    lost: bool,
+    saved: bool,
     token: usize,
     mark: Mark,
 }
@@ -88,7 +91,7 @@ impl<'a> Scanner<'a> {
         }
         let taken = self.taken;
         match self.keys.binary_search_by_key(&taken, |key| key.token) {
-            Ok(i) if self.keys[i].possible => self.is_key_valid(i),
+            Ok(i) if self.keys[i].possible && !self.keys[i].lost => self.is_key_valid(i),
             _ => Ok(false),
         }
     }
@@ -233,8 +236,11 @@ impl<'a> Scanner<'a> {
 
     fn close(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.forget_key()?;
-        if self.in_flow() {
-            self.keys.pop();
+        if self.in_flow()
+            && let Some(inside) = self.keys.pop()
+            && let Some(outside) = self.keys.last_mut()
+        {
+            outside.lost |= !inside.saved && outside.token + 1 == inside.token;
         }
         self.key_allowed = false;
         self.indicator(kind)
@@ -268,9 +274,11 @@ impl<'a> Scanner<'a> {
         let innermost = self.keys.len() - 1;
         if self.is_key_valid(innermost)? {
             let key = self.keys[innermost];
-            let at = key.token.saturating_sub(self.taken);
-            self.tokens.insert(at, Token { kind: TokenKind::Key, start: key.mark });
-            self.roll(key.mark, Some(at), TokenKind::BlockMappingStart)?;
+            // What was taken already has no place any more.
+            let at = key.token.checked_sub(self.taken);
+            let place = at.unwrap_or(self.tokens.len());
+            self.tokens.insert(place, Token { kind: TokenKind::Key, start: key.mark });
+            self.roll(key.mark, at, TokenKind::BlockMappingStart)?;
             self.keys[innermost].possible = false;
             self.key_allowed = false;
         } else {
@@ -299,7 +307,8 @@ impl<'a> Scanner<'a> {
             self.forget_key()?;
             let token = self.taken + self.tokens.len();
             let innermost = self.keys.len() - 1;
-            self.keys[innermost] = PossibleKey { possible: true, required, token, mark };
+            let (possible, lost, saved) = (true, false, true);
+            self.keys[innermost] = PossibleKey { possible, required, lost, saved, token, mark };
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 use base64::Engine as _;
 
 use super::{Context, Dialect, MAX_SIMPLE_KEY, Printer, is_break};
-use crate::template::{Run, Value, go_text};
+use crate::template::{Object, Run, Str, Value, from_json_with_integers, go_text};
 use crate::yaml::{number, sort};
 
 /// As deep as [`crate::template::to_json`] goes.
@@ -46,11 +46,9 @@ impl Pretty<'_> {
             }
             Value::List(items) => self.sequence(items)?,
             Value::Map(map) => {
-                let entries = map.snapshot();
-                let entries = entries.iter().map(|(key, value)| (key.text(), &**key, value));
-                self.mapping(entries.collect())?;
+                self.mapping(&map.snapshot())?;
             }
-            Value::Object(object) => self.object(&object.json(), object.type_name(), context)?,
+            Value::Object(object) => self.object(&**object, context)?,
             Value::Nil => self.printer.plain_word("null"),
             word => self.printer.plain_word(&go_text(word)),
         }
@@ -91,20 +89,25 @@ impl Pretty<'_> {
         Ok(())
     }
 
-    fn mapping(
+    fn mapping(&mut self, entries: &[(Str, Value)]) -> Result<(), String> {
+        let texts: Vec<_> = entries.iter().map(|(key, _)| key.text()).collect();
+        let keyed = texts.iter().zip(entries).map(|(text, entry)| (&**text, entry));
+        self.entries(sort::sorted_as_v3(keyed.collect()).into_iter().map(|(_, entry)| entry))
+    }
+
+    fn entries<'v>(
         &mut self,
-        entries: Vec<(std::borrow::Cow<'_, str>, &[u8], &Value)>,
+        entries: impl ExactSizeIterator<Item = &'v (Str, Value)>,
     ) -> Result<(), String> {
-        if entries.is_empty() {
+        if entries.len() == 0 {
             self.printer.indicator("{}", true, false);
             return Ok(());
         }
         let outer = self.printer.deepen(false, false);
         self.depth += 1;
-        let keyed = entries.iter().map(|(text, bytes, value)| (&**text, (*bytes, *value)));
-        for (text, (key, value)) in sort::sorted_as_v3(keyed.collect()) {
+        for (key, value) in entries {
             self.printer.start_line();
-            if !text.chars().any(is_break) && key.len() <= MAX_SIMPLE_KEY {
+            if !key.text().chars().any(is_break) && key.len() <= MAX_SIMPLE_KEY {
                 self.text(key, Context::SimpleKey);
                 self.printer.indicator(":", false, false);
             } else {
@@ -120,26 +123,21 @@ impl Pretty<'_> {
         Ok(())
     }
 
-    /// A time is printed as it is; a struct's fields have names in lower case.
-    fn object(
-        &mut self,
-        json: &serde_json::Value,
-        type_name: &str,
-        context: Context,
-    ) -> Result<(), String> {
-        match json {
-            serde_json::Value::String(time) if type_name == "time.Time" => {
-                self.printer.plain_word(time);
+    /// A time is printed as it is; a struct's fields stand in their order, with names in lower case.
+    fn object(&mut self, object: &dyn Object, context: Context) -> Result<(), String> {
+        if let Some(fields) = object.json_fields() {
+            let fields: Vec<(Str, Value)> = fields
+                .into_iter()
+                .map(|(name, value)| (name.to_lowercase().as_str().into(), value))
+                .collect();
+            return self.entries(fields.iter());
+        }
+        match object.json() {
+            serde_json::Value::String(time) if object.type_name() == "time.Time" => {
+                self.printer.plain_word(&time);
                 Ok(())
             }
-            serde_json::Value::Object(fields) => {
-                let fields = fields.iter().map(|(name, value)| {
-                    let value = crate::template::from_json_with_integers(value);
-                    (name.to_lowercase(), value)
-                });
-                self.node(&Value::map(fields), context)
-            }
-            other => self.node(&crate::template::from_json_with_integers(other), context),
+            other => self.node(&from_json_with_integers(&other), context),
         }
     }
 }

@@ -536,6 +536,7 @@ const CLASSES: &[(&str, &[&str])] = &[
     ),
 ];
 
+#[cfg(test)]
 pub fn is_known(class: &str) -> bool {
     matches!(class, "any" | "text" | "int" | "number" | "float" | "regex" | "constraint")
         || CLASSES.iter().any(|(name, _)| *name == class)
