@@ -4,6 +4,8 @@
 mod bed;
 #[path = "controller/gate.rs"]
 mod gate;
+#[path = "controller/registries.rs"]
+mod registries;
 
 use bed::{Bed, chart};
 use gate::Gate;

@@ -8,6 +8,7 @@
 //! - `privilege`: the audit log of all that the agents did.
 //! - `database`: a QdrantCluster made and deleted through the Console.
 //! - `refused`: bad input, and what people are told.
+//! - `situations`: upgrades with the vendor's registry, a mirror, the Console alone, and no network at all.
 
 mod browser;
 mod console;
@@ -19,4 +20,5 @@ mod killed;
 mod page;
 mod privilege;
 mod refused;
+mod situations;
 mod story;
