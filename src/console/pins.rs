@@ -135,6 +135,19 @@ pub fn agent_values(
     values
 }
 
+/// Values with which a chart can be rendered before there is an environment, to see what is in it.
+pub fn values_of_nobody(settings: &Settings, public_key: &VerifyingKey, chart: &str) -> Value {
+    let nobody = Environment {
+        id: "environment".to_owned(),
+        account_id: "account".to_owned(),
+        ..Environment::default()
+    };
+    match chart {
+        AGENT => Value::Object(agent_values(settings, public_key, &nobody, "")),
+        _ => operator_values(settings, &nobody),
+    }
+}
+
 /// The operator's values: what people wrote in `advanced_operator_settings`, with the typed fields over it.
 fn operator_values(settings: &Settings, environment: &Environment) -> Value {
     let c = configuration(environment);

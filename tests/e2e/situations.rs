@@ -84,8 +84,9 @@ async fn both_are_upgraded_in_each_situation() {
     let carried = ["update.bundle", "--base", "release.bundle", "--key", "bundle.key.pub"];
     let import = [&["bundle", "import"][..], &carried, &["--to", MIRROR]].concat();
     desk.pinnace(&world.customer, &import);
-    let rules =
-        format!("rules: [{{prefix: '{jump}', policy: mirrorOnly, mirrors: [{{location: {MIRROR}}}]}}]");
+    let rules = format!(
+        "rules: [{{prefix: '{jump}', policy: mirrorOnly, mirrors: [{{location: {MIRROR}}}]}}]"
+    );
     site.kubectl(&[
         "create",
         "configmap",
@@ -152,7 +153,8 @@ struct Desk {
 
 impl Desk {
     fn new(world: &'static World) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("desk-{}", std::process::id()));
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("desk-{}", std::process::id()));
         fs::create_dir_all(&folder).expect("a folder");
         Self { world, folder }
     }
@@ -166,7 +168,8 @@ impl Desk {
     /// The program, run in this folder and the network of `at`; what it prints.
     fn pinnace(&self, at: &Space, args: &[&str]) -> String {
         let run = self.command(at).args(args).output().expect("pinnace");
-        let (out, err) = (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
+        let (out, err) =
+            (String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
         assert!(run.status.success(), "pinnace {}: {out}{err}", args.join(" "));
         out.into_owned()
     }
@@ -195,7 +198,8 @@ impl Desk {
             let name = format!("oci://{}/qdrant-charts/{chart}:{version}", World::REGISTRY);
             let values = format!("{chart}.yaml");
             let login = ["--registry-config", "login.json"];
-            let args = [&["mirror", "plan", &name, "-f", &values, "-o", "json"][..], &login].concat();
+            let args =
+                [&["mirror", "plan", &name, "-f", &values, "-o", "json"][..], &login].concat();
             let plan: Value = serde_json::from_str(&self.pinnace(at, &args)).expect("JSON");
             lists.push(plan);
         }
@@ -230,7 +234,8 @@ impl Desk {
             .stdout(Stdio::null());
         let served = Served(command.spawn().expect("pinnace serves"));
         let url = format!("https://{address}/v2/");
-        let wait = ["--silent", "--fail", "--retry", "50", "--retry-delay", "0", "--retry-connrefused"];
+        let wait =
+            ["--silent", "--fail", "--retry", "50", "--retry-delay", "0", "--retry-connrefused"];
         self.world.customer.run("curl", &[&wait[..], &["--retry-max-time", "30", &url]].concat());
         served
     }
