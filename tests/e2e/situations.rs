@@ -23,6 +23,18 @@ async fn both_are_upgraded_in_each_situation() {
 
     // 1. The vendor's registry.
     upgrade(&site, "1.1.0").await;
+    let catalogue = |query: &str| {
+        let account = &world.console.account;
+        format!("/api/console/v1/accounts/{account}/charts/qdrant-operator/versions?{query}")
+    };
+    let page = world.console.call("GET", &catalogue("pageSize=2"), None).await.expect("a page");
+    let newest = &page["items"][0];
+    assert_eq!((&newest["version"], &page["nextPageToken"]), (&json!("1.2.0"), &json!("1.1.0")));
+    assert!(newest["digest"].as_str().is_some_and(|d| d.starts_with("sha256:")), "{page:#}");
+    assert_eq!(newest["images"], json!(["registry.vendor.test/qdrant/qdrant-operator:1.2.0"]));
+    let last =
+        world.console.call("GET", &catalogue("pageToken=1.1.0"), None).await.expect("a page");
+    assert_eq!(last["items"].as_array().map(Vec::len), Some(1), "{last:#}");
 
     // 2. A mirror: the registry inside of the customer's network. The vendor's cannot be reached any more.
     world.publish("1.3.0");
