@@ -45,15 +45,7 @@ async fn both_are_upgraded_in_each_situation() {
     assert!(copied.contains("copied"), "{copied}");
     world.link.close("registry.vendor.test:443");
     desk.pinnace(&world.customer, &["mirror", "check", "mirror.yaml", "--to", MIRROR]);
-    site.kubectl(&[
-        "create",
-        "secret",
-        "docker-registry",
-        "mirror-account",
-        "--docker-server=registry.test",
-        "--docker-username=site",
-        "--docker-password=unused",
-    ]);
+    account(&site, "mirror-account", "registry.test");
     let authority = fs::read_to_string(world.customer.ca()).expect("the customer's CA");
     let configuration = json!({
         "chartRepositoryUrl": format!("oci://{MIRROR}/qdrant-charts"),
@@ -79,23 +71,34 @@ async fn both_are_upgraded_in_each_situation() {
     desk.export("1.4.0", "release.bundle", &[]);
     let jump = format!("{}.test:5000", world.customer.name());
     let served = desk.serve("release.bundle", &jump);
+    account(&site, "jump-account", &jump);
     let configuration = json!({
         "chartRepositoryUrl": format!("oci://{jump}/qdrant-charts"),
         "containerRegistryUrl": jump,
+        "registrySecretName": "jump-account",
     });
     world.console.configure(&site.id, configuration).await.expect("configured");
     upgrade(&site, "1.4.0").await;
     until_pods(&site, &jump).await;
     drop(served);
 
-    // 4. No network whatsoever. The next bundle goes into the site's registry, the table says that charts and
-    //    images are there, and a person pins what the bundle holds.
+    // 4. No network whatsoever. Both bundles go into the site's registry, a person pins what the newer one holds,
+    //    and the site's table says where charts and images are now.
     world.publish("1.5.0");
     desk.export("1.5.0", "update.bundle", &["--base", "release.bundle"]);
     world.link.cut();
-    let carried = ["update.bundle", "--base", "release.bundle", "--key", "bundle.key.pub"];
-    let import = [&["bundle", "import"][..], &carried, &["--to", MIRROR]].concat();
-    desk.pinnace(&world.customer, &import);
+    let key = ["--key", "bundle.key.pub"];
+    let carried = [&["update.bundle", "--base", "release.bundle"][..], &key].concat();
+    for bundle in [&[&["release.bundle"][..], &key].concat(), &carried] {
+        let import = [&["bundle", "import"][..], bundle, &["--to", MIRROR]].concat();
+        desk.pinnace(&world.customer, &import);
+    }
+    let inspect = [&["bundle", "inspect"][..], &carried, &["-o", "json"]].concat();
+    let held: Value = serde_json::from_str(&desk.pinnace(&world.customer, &inspect)).expect("JSON");
+    for release in [OPERATOR, AGENT] {
+        pin_by_hand(&site, release, "1.5.0", &held);
+        site.until_condition(release, "Ready", "False", &jump).await;
+    }
     let rules = format!(
         "rules: [{{prefix: '{jump}', policy: mirrorOnly, mirrors: [{{location: {MIRROR}}}]}}]"
     );
@@ -105,10 +108,7 @@ async fn both_are_upgraded_in_each_situation() {
         "qdrant-cloud-registries",
         &format!("--from-literal=rules.yaml={rules}"),
     ]);
-    let inspect = [&["bundle", "inspect"][..], &carried, &["-o", "json"]].concat();
-    let held: Value = serde_json::from_str(&desk.pinnace(&world.customer, &inspect)).expect("JSON");
     for release in [OPERATOR, AGENT] {
-        pin_by_hand(&site, release, "1.5.0", &held);
         site.until_condition(release, "Ready", "True", "@1.5.0").await;
     }
     until_pods(&site, MIRROR).await;
@@ -127,6 +127,13 @@ async fn both_are_upgraded_in_each_situation() {
 
 /// The registry inside of the customer's network, and the path below which the mirror lies.
 const MIRROR: &str = "registry.test/vendor";
+
+/// A pull secret for a registry that asks nobody for it.
+fn account(site: &Site, name: &str, registry: &str) {
+    let server = format!("--docker-server={registry}");
+    let who = ["--docker-username=site", "--docker-password=unused"];
+    site.kubectl(&[&["create", "secret", "docker-registry", name, &server][..], &who].concat());
+}
 
 async fn upgrade(site: &Site, version: &str) {
     site.pin(json!({"agentVersion": version, "operatorVersion": version})).await;
