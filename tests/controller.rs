@@ -2,6 +2,8 @@
 
 #[path = "controller/bed.rs"]
 mod bed;
+#[path = "controller/commands.rs"]
+mod commands;
 #[path = "controller/gate.rs"]
 mod gate;
 #[path = "controller/registries.rs"]

@@ -38,7 +38,7 @@ mod outcome;
 mod resume;
 mod rollback;
 mod uninstall;
-mod wording;
+pub(super) mod wording;
 
 /// Actions in one reconciliation: more than any way through the states takes.
 const MAX_STEPS: usize = 10;

@@ -90,6 +90,11 @@ pub enum Error {
     OtherChart { url: String, found: String, wanted: String },
 }
 
+/// The mirrors of a namespace, as its table says now.
+pub async fn mirrors(client: &Client, namespace: &str) -> Result<Rules, Error> {
+    Table::read(client, namespace).await.map(|table| table.rules)
+}
+
 impl Error {
     /// The reason of the Ready condition: the source is not there, or what it holds cannot be had.
     pub fn reason(&self) -> &'static str {
