@@ -64,7 +64,7 @@ impl World {
     /// Publishes this version of both components: the programs of 1.0.0 under another number.
     pub fn publish(&self, version: &str) {
         for chart in ["qdrant-cloud-agent", "qdrant-operator"] {
-            publish(&self.vendor, ["--like", "1.0.0"], chart, version);
+            publish(&self.vendor, &["--like", "1.0.0"], chart, version);
         }
     }
 
