@@ -45,7 +45,8 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
 
     // What skopeo has pushed is copied, and is what was there.
     let pushed = docker(&from, "by/skopeo:1.0");
-    let copy = [&["copy", "--all"][..], &open, &[&docker(&from, "app:1.0"), &pushed]].concat();
+    let original = docker(&from, "app:1.0");
+    let copy = [&["copy", "--all"][..], &open, &[&original, &pushed]].concat();
     skopeo(folder.path(), &copy);
     let options = CopyOptions {
         platforms: Platforms::default(),
@@ -58,10 +59,11 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     assert_eq!((copied.outcome, &copied.digest), (Outcome::Copied, &digest));
 
     // What we have pushed skopeo reads, whole.
-    let raw = ["inspect", "--raw", "--tls-verify=false", &docker(&to, "m/app:1.0")];
+    let ours = docker(&to, "m/app:1.0");
+    let raw = ["inspect", "--raw", "--tls-verify=false", &ours];
     assert_eq!(Digest::of(&skopeo(folder.path(), &raw)), digest);
     let layout = format!("oci:{}", folder.path().join("layout").display());
-    let pull = [&["copy", "--all", open[0]][..], &[&docker(&to, "m/app:1.0"), &layout]].concat();
+    let pull = [&["copy", "--all", open[0]][..], &[&ours, &layout]].concat();
     skopeo(folder.path(), &pull);
 
     // A bundle is an archive to it.
