@@ -3,7 +3,8 @@
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
 //! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`prune`] — removal of what a chart no longer has
-//! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied
+//! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied;
+//!   [`preview`] — what an apply would change
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
 //! * [`expression`] — pure: CEL about objects
 //! * [`failure`] — what the pods of a failed release had to say
@@ -25,6 +26,7 @@ pub mod failure;
 pub mod lease;
 pub mod managed;
 pub mod object;
+pub mod preview;
 pub mod process;
 pub mod prune;
 pub mod ready;

@@ -2,8 +2,12 @@
 
 #[path = "controller/bed.rs"]
 mod bed;
+#[path = "controller/commands.rs"]
+mod commands;
 #[path = "controller/gate.rs"]
 mod gate;
+#[path = "controller/registries.rs"]
+mod registries;
 
 use bed::{Bed, chart};
 use gate::Gate;

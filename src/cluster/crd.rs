@@ -50,7 +50,7 @@ pub async fn install(
     Ok(())
 }
 
-fn to_write(live: Option<&Value>, wanted: &Value, policy: Policy) -> bool {
+pub(super) fn to_write(live: Option<&Value>, wanted: &Value, policy: Policy) -> bool {
     match (live, policy) {
         (_, Policy::Skip) | (Some(_), Policy::Create) => false,
         (None, _) => true,

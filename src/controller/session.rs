@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::claim;
 use super::decide::{self, Decision, Situation};
 use super::memory::Rest;
+use super::mirrored;
 use super::observe::{self, Observation};
 use super::post_render;
 use super::reconcile::{Context, Error};
@@ -37,7 +38,7 @@ mod outcome;
 mod resume;
 mod rollback;
 mod uninstall;
-mod wording;
+pub(super) mod wording;
 
 /// Actions in one reconciliation: more than any way through the states takes.
 const MAX_STEPS: usize = 10;
@@ -214,7 +215,8 @@ impl<'a> Session<'a> {
             config,
             post_rendering: None,
         };
-        let post_rendering = post_render::digest(&self.release.spec);
+        let post_rendering =
+            mirrored::digest(&pulled.mirrors, post_render::digest(&self.release.spec));
         let wanted = Wanted { post_rendering: post_rendering.as_deref(), ..wanted };
         let mut state = state::of(&observed, &wanted);
         if let (state::State::InSync, Some(at)) = (&state, &self.forced) {

@@ -27,6 +27,8 @@ impl Console {
             .tls_certs_only([reqwest::Certificate::from_pem(ca).expect("a CA")])
             .resolve(host, ([127, 0, 0, 1], port).into())
             .timeout(Duration::from_secs(30))
+            // Each test has a runtime of its own, and a connection ends with the one that opened it.
+            .pool_max_idle_per_host(0)
             .build()
             .expect("an HTTP client");
         Self { http, url: format!("https://{host}:{port}"), account, key }
@@ -72,6 +74,17 @@ impl Console {
     pub async fn environment(&self, id: &str) -> Result<Value, Refusal> {
         let path = format!("{}/{id}", self.environments());
         Ok(self.call("GET", &path, None).await?["hybridCloudEnvironment"].take())
+    }
+
+    /// Changes fields of the environment's configuration.
+    pub async fn configure(&self, id: &str, changes: Value) -> Result<Value, Refusal> {
+        let mut environment = self.environment(id).await?;
+        for (field, value) in changes.as_object().into_iter().flatten() {
+            environment["configuration"][field] = value.clone();
+        }
+        let path = format!("{}/{id}", self.environments());
+        let body = json!({"hybridCloudEnvironment": environment});
+        self.call("PUT", &path, Some(body)).await
     }
 
     pub async fn delete(&self, id: &str) -> Result<Value, Refusal> {

@@ -7,7 +7,10 @@
 //! - `killed`: SIGKILL at ten moments of an upgrade, and one clean revision each time.
 //! - `privilege`: the audit log of all that the agents did.
 //! - `database`: a QdrantCluster made and deleted through the Console.
+//! - `rescue`: the agent upgrades itself to broken versions, and is killed half-way.
+//! - `monitoring`: the dashboard and the alerts show what is measured.
 //! - `refused`: bad input, and what people are told.
+//! - `situations`: upgrades with the vendor's registry, a mirror, the Console alone, and no network at all.
 
 mod browser;
 mod console;
@@ -16,7 +19,10 @@ mod world;
 mod broken;
 mod database;
 mod killed;
+mod monitoring;
 mod page;
 mod privilege;
 mod refused;
+mod rescue;
+mod situations;
 mod story;

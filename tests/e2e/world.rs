@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::console::Console;
+use crate::rescue;
 
 pub const AGENT: &str = "qdrant-cloud-agent";
 pub const OPERATOR: &str = "qdrant-operator-v2";
@@ -22,10 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The vendor with its registry and Console, and a customer who can open nothing but these.
 pub struct World {
-    /// Only kept: it goes with this handle.
-    _vendor: Vendor,
-    customer: Cluster,
-    link: Link,
+    pub vendor: Vendor,
+    pub customer: Cluster,
+    pub link: Link,
     /// The Console's data and log.
     data: PathBuf,
     pub console: Console,
@@ -44,35 +44,57 @@ impl World {
     pub async fn get() -> &'static World {
         WORLD
             .get_or_init(|| async {
-                tokio::task::spawn_blocking(Self::start).await.expect("the world starts")
+                let start = || Self::start(["e2e-v", "e2e-c"]);
+                tokio::task::spawn_blocking(start).await.expect("the world starts")
             })
             .await
     }
 
-    /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready.
-    fn start() -> Self {
+    /// One of its own for a test that changes the network for everybody.
+    pub async fn apart() -> &'static World {
+        static APART: OnceCell<World> = OnceCell::const_new();
+        APART
+            .get_or_init(|| async {
+                let start = || Self::start(["apart-v", "apart-c"]);
+                tokio::task::spawn_blocking(start).await.expect("the world starts")
+            })
+            .await
+    }
+
+    /// Publishes this version of both components: the programs of 1.0.0 under another number.
+    pub fn publish(&self, version: &str) {
+        for chart in ["qdrant-cloud-agent", "qdrant-operator"] {
+            publish(&self.vendor, &["--like", "1.0.0"], chart, version);
+        }
+    }
+
+    /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready; 1.2.1 and
+    /// later of the agent have one of [`rescue::MISTAKES`] each.
+    fn start([vendor, customer]: [&str; 2]) -> Self {
         // The one TLS stack; another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let vendor = Vendor::start("e2e-v");
-        let customer = Cluster::start("e2e-c");
+        let (vendor, customer) = (Vendor::start(vendor), Cluster::start(customer));
         let link = Link::new(&customer, &vendor);
         let agent = env!("CARGO_BIN_EXE_qdrant-cloud-agent");
         let operator = env!("CARGO_BIN_EXE_qdrant-operator");
         for (chart, program) in [("qdrant-cloud-agent", agent), ("qdrant-operator", operator)] {
-            publish(&vendor, ["--program", program], chart, "1.0.0");
-            publish(&vendor, ["--like", "1.0.0"], chart, "1.1.0");
+            publish(&vendor, &["--program", program], chart, "1.0.0");
+            publish(&vendor, &["--like", "1.0.0"], chart, "1.1.0");
         }
         let pause = tool("pause").display().to_string();
-        publish(&vendor, ["--program", &pause], "qdrant-operator", "1.2.0");
+        publish(&vendor, &["--program", &pause], "qdrant-operator", "1.2.0");
+        for mistake in rescue::MISTAKES {
+            publish_with(&vendor, mistake);
+        }
         Image::new(&format!("{}/qdrant/qdrant:v1.16.0", Self::REGISTRY))
             .env("APP_VERSION", "v1.16.0")
             .file(tool("standin"))
             .push(vendor.space());
         let port = vendor.published_address().port();
         let data =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", std::process::id()));
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", vendor.name()));
         let console = start_console(&vendor, &data, port);
-        Self { _vendor: vendor, customer, link, data, console, port }
+        Self { vendor, customer, link, data, console, port }
     }
 
     /// What the network between customer and vendor saw.
@@ -201,6 +223,17 @@ impl Site {
             match self.record_status(release, revision) {
                 status if status.is_empty() => Err("no such Secret".into()),
                 _ => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until an object is gone.
+    pub async fn until_gone(&self, object: &str) {
+        self.poll(&format!("{object} is gone"), || async {
+            match self.kubectl(&["get", object, "--ignore-not-found", "-o", "name"]) {
+                name if name.is_empty() => Ok(()),
+                name => Err(name),
             }
         })
         .await;
@@ -354,11 +387,27 @@ fn said(run: &Output) -> String {
 }
 
 /// The chart and the image of a component.
-fn publish(vendor: &Vendor, image: [&str; 2], chart: &str, version: &str) {
+fn publish(vendor: &Vendor, options: &[&str], chart: &str, version: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/publish");
     let mut publish = Command::new(script);
-    let run = run(publish.args(image).args([vendor.name(), World::REGISTRY, chart, version]), "");
+    let run = run(publish.args(options).args([vendor.name(), World::REGISTRY, chart, version]), "");
     assert!(run.status.success(), "dev/publish {chart} {version}: {}", said(&run));
+}
+
+/// The agent's chart at a version of its own, with one text of one template replaced.
+fn publish_with(vendor: &Vendor, (version, file, text, mistake): (&str, &str, &str, &str)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts").join(AGENT);
+    let copy = run(Command::new("cp").arg("-r").arg(&chart).arg(folder.path()), "");
+    assert!(copy.status.success(), "{}", said(&copy));
+    let folder = folder.path().join(AGENT);
+    let template = folder.join("templates").join(file);
+    let before = fs::read_to_string(&template).expect("a template");
+    let after = before.replace(text, mistake);
+    assert_ne!(before, after, "{file} has no {text:?}: {version} would be no mistake");
+    fs::write(&template, after).expect("written");
+    let folder = folder.display().to_string();
+    publish(vendor, &["--like", "1.0.0", "--folder", &folder], AGENT, version);
 }
 
 /// A Console in the vendor's network; it ends with that.

@@ -15,7 +15,7 @@ use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::source::Pulled;
-use crate::controller::{act, post_render, render, status};
+use crate::controller::{act, mirrored, post_render, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
 use crate::release::{install, upgrade};
@@ -80,12 +80,18 @@ impl Session<'_> {
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
+        if let Err(error) = mirrored::apply(&mut rendered, &pulled.mirrors) {
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
-            post_rendering: post_render::digest(&self.release.spec),
+            post_rendering: mirrored::digest(
+                &pulled.mirrors,
+                post_render::digest(&self.release.spec),
+            ),
             config: config.clone(),
             rendered: &rendered,
             now: Utc::now(),
@@ -98,6 +104,13 @@ impl Session<'_> {
         }
         self.report.draft().progressing(&doing);
         self.report.save().await?;
+        if let (Some(guard), Some(latest)) = (&self.context.guard, &latest) {
+            let (release, name) = (self.release, self.storage.release());
+            let from = latest.record.version;
+            if let Err(why) = guard.before_upgrade(release, name, from).await {
+                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
+            }
+        }
         let started = Instant::now();
         let (progress, told) = watch::channel(String::new());
         let (preempt, _guard) = self.preempt();
