@@ -42,7 +42,10 @@ fn to_yaml(c: &Call<'_>, value: &Value) -> Result<String, String> {
     let mut json = to_json(value, c.run)?;
     if !crate::yaml::reads_json_as_it_is(&json) {
         let text = to_json_text(value, true, None, c.run)?;
-        json = crate::yaml::from_str(&text).map_err(|error| error.to_string())?;
+        json = crate::yaml::from_str(&text).map_err(|error| {
+            let words = error.to_string();
+            words.trim_start_matches("error converting YAML to JSON: ").to_owned()
+        })?;
     }
     let mut text = crate::yaml::to_string_within(&json, limit);
     c.run.check_size(text.len())?;

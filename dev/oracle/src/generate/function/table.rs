@@ -153,7 +153,7 @@ bool osIsAbs path
 text b64enc text
 text b64dec base64
 text b32enc text
-text b32dec base32
+text b32dec base64
 
 list tuple any*
 list list any*
