@@ -278,6 +278,9 @@ impl<'a> Reader<'a> {
                 return Ok(Node { size, ..Value::Object(map).into() });
             }
             let key = self.node(event, line, true)?;
+            if let Value::Array(_) | Value::Object(_) = key.value {
+                return Err(invalid_key(&key.value));
+            }
             let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
             if key.merge && matches!(event, Event::Scalar { .. }) {
@@ -323,9 +326,7 @@ impl<'a> Reader<'a> {
                 _ => ("uint64", go_syntax(&Value::Number(number))),
             },
             Value::Null => ("%!s(<nil>)", "<nil>".to_owned()),
-            value => {
-                return Err(YamlError::new(0, format!("invalid map key: {}", go_syntax(&value))));
-            }
+            value => return Err(invalid_key(&value)),
         };
         let value = match value {
             Value::Null => "<nil>".to_owned(),
@@ -347,6 +348,10 @@ impl<'a> Reader<'a> {
         let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
         self.wanted.is_none_or(wanted)
     }
+}
+
+fn invalid_key(value: &Value) -> YamlError {
+    YamlError::new(0, format!("invalid map key: {}", go_syntax(value)))
 }
 
 fn no_merge() -> YamlError {
