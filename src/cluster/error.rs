@@ -35,6 +35,13 @@ pub enum Error {
         explain(source)
     )]
     CrdForbidden { verb: &'static str, object: String, source: kube::Error },
+    #[error(
+        "{object} would lose version {version}, which objects are stored in: keep that version in the chart, or have the \
+         objects rewritten and remove it from status.storedVersions first"
+    )]
+    StoredVersion { object: String, version: String },
+    #[error("{object} cannot be changed: {}: {instead}", explain(source))]
+    Immutable { object: String, instead: &'static str, source: kube::Error },
     #[error("{0}")]
     NotReady(String),
     #[error("stopped before the end")]

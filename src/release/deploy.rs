@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::record::{Record, Status};
 use super::storage::{Storage, Stored, Summary};
 use super::{Context, Error, Options, hooks};
-use crate::cluster::apply::Plan;
+use crate::cluster::apply::{Manner, Plan};
 use crate::cluster::wait::{self, Until, Wait};
 use crate::cluster::{self, Cluster, Key, Object, crd, failure, prune};
 
@@ -40,6 +40,9 @@ pub async fn run(
         Err(error) => {
             let verb = verb(stored.record.info.status);
             let description = format!("{verb} \"{}\" failed: {error}", stored.record.name);
+            if options.cleanup {
+                clean_up(ctx, &stored.record).await?;
+            }
             stored.record.set_status(Status::Failed, description);
             ctx.storage.update(&mut stored).await?;
             Err(error)
@@ -62,13 +65,23 @@ fn lasting(
     error
 }
 
-/// Installs the chart's definitions. Before the revision's record is written, as in Helm: whoever finds the
-/// record pending need not know the definitions of subcharts, which records do not hold.
+/// Deletes what an action has made that no earlier revision had.
+async fn clean_up(ctx: &Context<'_>, record: &Record) -> Result<(), Error> {
+    let objects = [placed_where_served(ctx.cluster, record).await?];
+    let earlier = earlier(ctx, record.version).await?.concat();
+    let made = prune::gone(&objects, &earlier);
+    let propagation = kube::api::PropagationPolicy::Background;
+    prune::delete(ctx.cluster, &made, &ctx.owner(record), propagation).await?;
+    Ok(())
+}
+
+/// Installs the chart's definitions, and says what became of each. Before the revision's record is written, as in
+/// Helm: whoever finds the record pending need not know the definitions of subcharts, which records do not hold.
 pub async fn definitions(
     ctx: &Context<'_>,
     definitions: &[Object],
     options: &Options,
-) -> Result<(), Error> {
+) -> Result<Vec<crd::Outcome>, Error> {
     let deadline = Instant::now() + options.timeout;
     tokio::select! {
         result = crd::install(ctx.cluster, definitions, options.crds, deadline) => Ok(result?),
@@ -101,9 +114,11 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
     }
     let objects = placed(ctx.cluster, &stored.record).await?;
     let earlier = earlier(ctx, stored.record.version).await?;
-    let owner = ctx.owner();
+    let owner = ctx.owner(&stored.record);
     let plan = Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
-    plan.run(ctx.cluster, &owner).await?;
+    let method = stored.record.method();
+    plan.run(ctx.cluster, &owner, Manner { method, fields: options.fields, force: options.force })
+        .await?;
     let gone = prune::gone(&earlier, &objects);
     prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
     if options.wait {
@@ -127,8 +142,8 @@ async fn wait(
         .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
         .collect();
     let deadline = Instant::now() + options.timeout;
-    let wait =
-        Wait { objects: &keys, until: Until::Ready, deadline, since, progress: ctx.progress };
+    let (until, rules) = (Until::Ready, options.rules.clone());
+    let wait = Wait { objects: &keys, until, deadline, since, progress: ctx.progress, rules };
     let waited = tokio::select! {
         result = wait::ready(ctx.cluster, wait) => result,
         () = ctx.preempt.cancelled() => Err(cluster::Error::Preempted),

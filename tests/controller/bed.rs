@@ -182,6 +182,18 @@ impl Bed {
         self.helm(&["push", &archive, &format!("oci://registry.test/{}", self.namespace())]);
     }
 
+    /// Packs a folder, under another version if one is given, and pushes it with genuine Helm.
+    pub fn publish_folder(&self, folder: &std::path::Path, version: Option<&str>) {
+        let out = self.folder.path().join(rand::random::<u64>().to_string());
+        let out_text = out.to_string_lossy();
+        let folder = folder.to_string_lossy();
+        let version: Vec<&str> = version.into_iter().flat_map(|v| ["--version", v]).collect();
+        self.helm(&[["package", &*folder, "-d", &*out_text].as_slice(), &version].concat());
+        let archive = std::fs::read_dir(&out).expect("a folder").next().expect("an archive");
+        let archive = archive.expect("an archive").path().to_string_lossy().into_owned();
+        self.helm(&["push", &archive, &format!("oci://registry.test/{}", self.namespace())]);
+    }
+
     pub fn releases(&self) -> Api<HelmRelease> {
         Api::namespaced(self.client.clone(), self.namespace())
     }

@@ -30,10 +30,12 @@ impl Session<'_> {
             Some(DriftDetectionMode::Warn | DriftDetectionMode::Enabled) => Depth::Fields,
             None => Depth::Existence,
         };
-        let cluster = &self.context.cluster;
+        let cluster = &self.cluster;
         let objects = deploy::placed_where_served(cluster, &latest.record).await?;
         // Watched from before the comparison, so that nothing falls in between.
-        self.context.inventory.track(&objects).await;
+        if self.watched {
+            self.context.inventory.track(&objects).await;
+        }
         let owner = Owner {
             release: self.storage.release().to_owned(),
             namespace: self.release.release_namespace(),
@@ -71,7 +73,7 @@ impl Session<'_> {
 
     async fn restore(&self, found: &[Drift]) -> Result<(), cluster::Error> {
         for drift in found {
-            drift::restore(&self.context.cluster, drift).await?;
+            drift::restore(&self.cluster, drift).await?;
         }
         Ok(())
     }

@@ -33,8 +33,7 @@ impl Session<'_> {
             self.report.status.observed_post_renderers_digest = post_renderers;
             self.report.status.observed_common_metadata_digest = metadata;
             if self.report.status.inventory.is_none() {
-                let objects =
-                    deploy::placed_where_served(&self.context.cluster, &latest.record).await?;
+                let objects = deploy::placed_where_served(&self.cluster, &latest.record).await?;
                 self.report.status.inventory = Some(status::inventory(&objects));
             }
         }

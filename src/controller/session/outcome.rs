@@ -2,14 +2,14 @@
 
 use chrono::Utc;
 
-use super::wording::{failed, rolled_back, succeeded};
+use super::wording::{awaiting_tests, failed, rolled_back, succeeded};
 use super::{Next, Session};
 use crate::api::helm_release::AttemptedAction;
 use crate::cluster;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
-use crate::controller::status;
+use crate::controller::status::{self, Tests};
 use crate::model::condition::reason;
 use crate::release::record::{self, Status};
 use crate::release::storage::Stored;
@@ -81,7 +81,7 @@ impl Session<'_> {
         let good = record.info.status == Status::Deployed;
         let why = error.map_or_else(|| record.info.description.clone(), ToString::to_string);
         self.report.draft().note(status::snapshot(stored, action));
-        let objects = deploy::placed_where_served(&self.context.cluster, record).await;
+        let objects = deploy::placed_where_served(&self.cluster, record).await;
         if let Ok(objects) = objects {
             self.report.status.inventory = Some(status::inventory(&objects));
         }
@@ -102,6 +102,8 @@ impl Session<'_> {
             self.report.draft().released(good, reason, &message);
             if !good {
                 self.count_failure();
+            } else if Tests::of(self.release) != Tests::NotRun {
+                self.report.draft().awaiting_tests(&awaiting_tests(record));
             }
         }
         self.report.save().await?;
