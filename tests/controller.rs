@@ -591,3 +591,123 @@ async fn values_from_an_object_are_watched() {
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
     controller.stop().await;
 }
+
+/// Another cluster is reached by the kubeconfig in a Secret; here it is the same one by another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_to_another_cluster() {
+    let bed = Bed::new("remote").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let more = |key: &str| {
+        let secret = json!({"name": "there", "key": key});
+        json!({"kubeConfig": {"secretRef": secret}, "persistentClient": false})
+    };
+    bed.release_with("web", "web", "1.0.0", json!({}), more("config")).await;
+    let status = bed.reason("web", "Ready", "RESTClientError").await;
+    let message = bed::condition(&status, "Ready").2;
+    assert!(message.starts_with("Secret there is not there"), "{message}");
+    let config = bed.kubeconfig();
+    let running = config.replace("token:", "exec: {command: sh, apiVersion: v1}, token:");
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "there"},
+        "stringData": {"config": config, "running": running},
+    });
+    bed.apply(secret).await;
+    bed.release_with("web", "web", "1.0.0", json!({}), more("running")).await;
+    let program = |release: &pinnace::api::helm_release::HelmRelease| {
+        let status = release.status.clone().unwrap_or_default();
+        bed::condition(&status, "Ready").2.contains("it runs a program to log in")
+    };
+    bed.until("web", program).await;
+    bed.release_with("web", "web", "1.0.0", json!({}), more("config")).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "default");
+    // When the way there is gone, the object goes without its release.
+    bed.kubectl(&["delete", "secret/there"]);
+    bed.delete("web").await;
+    assert!(bed.exists("configmap/web-config"));
+    controller.stop().await;
+}
+
+const EIGHT: &str = r#"
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: {{ .Release.Name }}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: {{ .Release.Name }}}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: {{ .Release.Name }}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .Release.Name }}}
+subjects: [{kind: ServiceAccount, name: {{ .Release.Name }}}]
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}}
+stringData: {text: {{ .Values.text | quote }}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-config}
+data: {text: {{ .Values.text | quote }}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}}
+spec: {selector: {app: {{ .Release.Name }}}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}, labels: {text: {{ .Values.text }}}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: pause, image: "registry.test/pause:1"}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: {{ .Release.Name }}}
+spec: {minAvailable: 0, selector: {matchLabels: {app: {{ .Release.Name }}}}}
+"#;
+
+/// Calls to the API for a chart of eight objects, after another one has made the kinds known. Watches and the lists that
+/// begin them are counted too.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_release_costs_the_api_server_has_a_limit() {
+    let bed = Bed::new("cost").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", EIGHT).values("text: one\n"));
+    let metrics = Metrics::new("agent", "1.2.3");
+    let client = traffic::client(bed.config().await, &metrics).expect("a client");
+    let controller = bed.measured_controller(client, "measured", metrics.clone());
+    let calls = || {
+        let text = metrics.text().expect("text");
+        let lines = text.lines().filter(|l| l.starts_with("kubernetes_api_requests_total{"));
+        lines.map(|l| l.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum::<u64>()
+    };
+    let more = || json!({"interval": "2s", "driftDetection": {"mode": "enabled"}});
+    bed.release_with("first", "web", "1.0.0", json!({}), json!({"interval": "1h"})).await;
+    bed.ready("first").await;
+    let before = calls();
+    bed.release_with("web", "web", "1.0.0", json!({}), json!({"interval": "1h"})).await;
+    bed.ready("web").await;
+    let install = calls() - before;
+    let before = calls();
+    bed.release_with("web", "web", "1.0.0", json!({"text": "two"}), json!({"interval": "1h"}))
+        .await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    let upgrade = calls() - before;
+    eprintln!(
+        "an install takes {install} calls to the API, an upgrade {upgrade}\n{}",
+        metrics.text().unwrap()
+    );
+    let _ = more;
+    assert!(install <= 60 && upgrade <= 60, "{install} {upgrade}");
+    controller.stop().await;
+}

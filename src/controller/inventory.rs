@@ -46,8 +46,9 @@ impl Inventory {
     }
 
     /// Watches what these objects, which have been placed, are of. Kinds that may not be watched are left to
-    /// the interval.
-    pub async fn track(&self, objects: &[Object]) {
+    /// the interval. Whether all of those in a namespace were watched before.
+    pub async fn track(&self, objects: &[Object]) -> bool {
+        let mut all = true;
         for object in objects {
             let key = &object.key;
             let Ok(kind) = self.cluster.discovery().kind(&key.api_version, &key.kind).await else {
@@ -59,8 +60,10 @@ impl Inventory {
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
             if watched.insert((resource.clone(), namespace.clone())) {
                 tokio::spawn(self.clone().watch(resource, namespace));
+                all = false;
             }
         }
+        all
     }
 
     async fn watch(self, resource: ApiResource, namespace: String) {

@@ -507,8 +507,13 @@ async fn set_finalizer(
     let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
     let name = release.name_any();
     let mut tries = 0;
+    let mut known = on.then(|| release.clone());
     loop {
-        let Some(live) = error::retried(|| api.get_opt(&name)).await? else { return Ok(()) };
+        let live = match known.take() {
+            Some(known) => Some(known),
+            None => error::retried(|| api.get_opt(&name)).await?,
+        };
+        let Some(live) = live else { return Ok(()) };
         if live.uid() != release.uid() || has_finalizer(&live) == on {
             return Ok(());
         }

@@ -64,6 +64,10 @@ pub struct Session<'a> {
     pub(super) forced: Option<String>,
     /// The values of the deployed revision, if they are to be kept (`upgrade.preserveValues`).
     preserved: Option<Map<String, Value>>,
+    /// What was found in the storage, as long as nothing was done since.
+    observed: Option<Observation>,
+    /// The revision that this session has just applied in full.
+    applied: Option<u32>,
 }
 
 /// What comes after a step.
@@ -96,6 +100,8 @@ impl<'a> Session<'a> {
             secrets_unknown: false,
             forced: None,
             preserved: None,
+            observed: None,
+            applied: None,
         }
     }
 
@@ -153,6 +159,7 @@ impl<'a> Session<'a> {
             Observed::resumable(latest, &claim::holder(self.release)) && (way_back || same)
         });
         if !resumable {
+            self.observed = Some(observation);
             return Ok(None);
         }
         match self.resume(observation).await? {
@@ -240,7 +247,10 @@ impl<'a> Session<'a> {
             if self.outdated() {
                 return Ok(Rest::NONE);
             }
-            let observation = Observation::of(&self.storage).await?;
+            let observation = match self.observed.take() {
+                Some(known) => known,
+                None => Observation::of(&self.storage).await?,
+            };
             let decision = self.decide(&observation, pulled, config).await?;
             tracing::debug!(release = self.object, ?decision, "decided");
             match self.act(decision, observation, pulled, config).await? {

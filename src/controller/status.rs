@@ -300,8 +300,12 @@ pub fn test_failed(snapshot: &Snapshot) -> bool {
 
 /// What made a revision, as far as its record tells.
 pub fn action_of(stored: &Stored) -> &'static str {
-    match (stored.record.version, stored.record.info.rollback_revision) {
+    let info = &stored.record.info;
+    // An installation over a kept history has a number of its own, and its first deployment is this one.
+    let first = info.first_deployed.is_some() && info.first_deployed == info.last_deployed;
+    match (stored.record.version, info.rollback_revision) {
         (1, _) => "install",
+        (_, 0) if first => "install",
         (_, 0) => "upgrade",
         _ => "rollback",
     }

@@ -24,7 +24,7 @@ pub async fn run(
     ctx: &Context<'_>,
     mut stored: Stored,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     let done = tokio::select! {
         result = steps(ctx, &mut stored, options) => result,
         () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
@@ -34,7 +34,7 @@ pub async fn run(
     match done {
         Ok(()) => {
             finish(ctx, &mut stored, options).await?;
-            Ok(stored.record)
+            Ok(stored)
         }
         Err(error) if error.leaves_pending() => Err(error),
         Err(error) => {
@@ -138,6 +138,7 @@ async fn wait(
 ) -> Result<(), Error> {
     let keys: Vec<Key> = objects
         .iter()
+        .filter(|o| !is_ready_as_made(o))
         .map(|o| o.key.clone())
         .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
         .collect();
@@ -158,6 +159,13 @@ async fn wait(
     }
 }
 
+/// Whether nothing has to happen to an object for it to be ready: a Service without a load balancer.
+fn is_ready_as_made(object: &Object) -> bool {
+    object.key.group().is_empty()
+        && object.key.kind == "Service"
+        && object.value["spec"]["type"] != "LoadBalancer"
+}
+
 async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Result<(), Error> {
     let description = match stored.record.info.status {
         Status::PendingInstall => "Install complete".to_owned(),
@@ -174,20 +182,22 @@ async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Re
 /// What follows a deployment: older deployed revisions are superseded, surplus ones deleted. To be done again
 /// by whoever finds it half done.
 pub async fn tidy(storage: &Storage, version: u32, max_history: usize) -> Result<(), Error> {
-    supersede(storage, version).await?;
-    storage.prune(max_history).await
+    let revisions = supersede(storage, version).await?;
+    storage.prune(&revisions, max_history).await
 }
 
-/// Marks every deployed revision older than `version` as superseded.
-pub async fn supersede(storage: &Storage, version: u32) -> Result<(), Error> {
-    for old in storage.list().await? {
+/// Marks every deployed revision older than `version` as superseded. Returns all revisions as they are then.
+pub async fn supersede(storage: &Storage, version: u32) -> Result<Vec<Summary>, Error> {
+    let mut revisions = storage.list().await?;
+    for old in &mut revisions {
         if old.version < version && old.status == Status::Deployed {
             let mut stored = storage.get(old.version).await?;
             stored.record.info.status = Status::Superseded;
             storage.update(&mut stored).await?;
+            old.status = Status::Superseded;
         }
     }
-    Ok(())
+    Ok(revisions)
 }
 
 /// The record's objects, each in its namespace.

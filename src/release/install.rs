@@ -1,6 +1,7 @@
 //! The first revision of a release.
 
-use super::record::{Record, Status};
+use super::record::Status;
+use super::storage::Stored;
 use super::upgrade::Wanted;
 use super::{Context, Error, Options, deploy};
 
@@ -11,7 +12,7 @@ pub async fn run(
     wanted: &Wanted<'_>,
     version: u32,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     let method = options.method.unwrap_or_default();
     let (status, told) = (Status::PendingInstall, "Initial install underway");
     let record = wanted.record(version, status, None, told, method);

@@ -13,7 +13,7 @@ pub async fn run(
     target: Stored,
     now: DateTime<Utc>,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     let method = options.method.unwrap_or(target.record.method());
     let mut record = record(latest, target.record, now);
     record.apply_method = apply_method(method);

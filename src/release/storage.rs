@@ -215,9 +215,9 @@ impl Storage {
         }
     }
 
-    /// Deletes the oldest revisions until `max` are left; never the last deployed one. 0 keeps all.
-    pub async fn prune(&self, max: usize) -> Result<(), Error> {
-        for version in surplus(&self.list().await?, max) {
+    /// Deletes the oldest of these revisions until `max` are left; never the last deployed one. 0 keeps all.
+    pub async fn prune(&self, revisions: &[Summary], max: usize) -> Result<(), Error> {
+        for version in surplus(revisions, max) {
             self.delete(version).await?;
         }
         Ok(())

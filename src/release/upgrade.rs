@@ -91,7 +91,7 @@ pub async fn run(
     wanted: &Wanted<'_>,
     latest: &Record,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     let first = latest.info.first_deployed;
     let method = options.method.unwrap_or(latest.method());
     let (version, status) = (latest.version + 1, Status::PendingUpgrade);

@@ -85,6 +85,11 @@ impl Bed {
         bed
     }
 
+    /// A kubeconfig for this machine, as text.
+    pub fn kubeconfig(&self) -> String {
+        std::fs::read_to_string(self.space().kubeconfig()).expect("a kubeconfig")
+    }
+
     fn space(&self) -> &'static Cluster {
         Cluster::shared()
     }

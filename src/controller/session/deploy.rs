@@ -146,7 +146,7 @@ impl Session<'_> {
                     }
                 }
             }
-            Ok(_) => self.concluded().await,
+            Ok(stored) => self.concluded(stored).await,
         }
     }
 

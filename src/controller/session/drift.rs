@@ -33,8 +33,11 @@ impl Session<'_> {
         let cluster = &self.cluster;
         let objects = deploy::placed_where_served(cluster, &latest.record).await?;
         // Watched from before the comparison, so that nothing falls in between.
-        if self.watched {
-            self.context.inventory.track(&objects).await;
+        let watched = self.watched && self.context.inventory.track(&objects).await;
+        // What was applied a moment ago is there, and whoever takes it away is seen.
+        if watched && self.applied == Some(latest.record.version) {
+            self.report.draft().not_drifted();
+            return Ok(());
         }
         let owner = Owner {
             release: self.storage.release().to_owned(),

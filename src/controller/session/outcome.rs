@@ -11,14 +11,14 @@ use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::status::{self, Tests};
 use crate::model::condition::reason;
-use crate::release::record::{self, Status};
+use crate::release::record::Status;
 use crate::release::storage::Stored;
 use crate::release::{self, deploy};
 
 impl Session<'_> {
     pub(super) async fn settle(
         &mut self,
-        done: Result<record::Record, release::Error>,
+        done: Result<Stored, release::Error>,
     ) -> Result<Next, Error> {
         match done {
             Err(error) if error.leaves_pending() => self.ended(Err(error)).await,
@@ -26,7 +26,7 @@ impl Session<'_> {
                 Some(stored) => self.broke_off(&stored, &error).await,
                 None => Ok(Next::Again),
             },
-            Ok(_) => self.concluded().await,
+            Ok(stored) => self.concluded(stored).await,
         }
     }
 
@@ -51,10 +51,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn concluded(&mut self) -> Result<Next, Error> {
-        if let Some(stored) = Observation::of(&self.storage).await?.latest {
-            self.conclude(&stored, None).await?;
-        }
+    pub(super) async fn concluded(&mut self, stored: Stored) -> Result<Next, Error> {
+        self.conclude(&stored, None).await?;
+        self.applied = Some(stored.record.version);
         Ok(Next::Again)
     }
 
