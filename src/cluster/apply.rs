@@ -204,6 +204,15 @@ async fn carry_out(
         }
     };
     let written = match written {
+        // Server-side apply knows no way to drop a field.
+        Err(Error::Api { source, .. })
+            if manner.fields == UnknownFields::Dropped && error::undeclared(&source) =>
+        {
+            client_side::patch(cluster, key, before.as_ref(), &value, manner).await
+        }
+        result => result,
+    };
+    let written = match written {
         Err(error) if immutable::is_refusal(&error) => {
             immutable::recreate(cluster, object, &value, manner, error).await
         }

@@ -66,6 +66,8 @@ pub struct Session<'a> {
     preserved: Option<Map<String, Value>>,
     /// What was found in the storage, as long as nothing was done since.
     observed: Option<Observation>,
+    /// Whether nothing can happen to the release's objects unseen.
+    settled: bool,
     /// The revision that this session has just applied in full.
     applied: Option<u32>,
 }
@@ -102,6 +104,7 @@ impl<'a> Session<'a> {
             preserved: None,
             observed: None,
             applied: None,
+            settled: false,
         }
     }
 

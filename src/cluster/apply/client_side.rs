@@ -24,7 +24,7 @@ pub async fn create(
     }
 }
 
-/// Brings an object from what the last revision said to what is wanted. What others have added stays.
+/// Brings an object from what the last revision said to what is wanted, or makes it. What others have added stays.
 pub async fn patch(
     cluster: &Cluster,
     key: &Key,
@@ -41,8 +41,14 @@ pub async fn patch(
         ..PatchParams::default()
     };
     let patch = if built_in { Patch::Strategic(&body) } else { Patch::Merge(&body) };
-    let patched = error::retried(|| api.patch(&key.name, &params, &patch)).await;
-    patched.map(|_| ()).map_err(|e| Error::api("patch", key, e))
+    match error::retried(|| api.patch(&key.name, &params, &patch)).await {
+        Ok(_) => Ok(()),
+        Err(e) if error::is_code(&e, 404) => match send(cluster, key, Verb::Create, value, manner).await? {
+            Ok(_) => Ok(()),
+            Err(e) => Err(Error::api("create", key, e)),
+        },
+        Err(e) => Err(Error::api("patch", key, e)),
+    }
 }
 
 /// Puts the manifest in the place of what is there.

@@ -25,6 +25,7 @@ impl Session<'_> {
         let depth = match mode {
             Some(DriftDetectionMode::Disabled) => {
                 self.report.draft().not_drifted();
+                self.settled = self.watched;
                 return Ok(());
             }
             Some(DriftDetectionMode::Warn | DriftDetectionMode::Enabled) => Depth::Fields,
@@ -33,9 +34,13 @@ impl Session<'_> {
         let cluster = &self.cluster;
         let objects = deploy::placed_where_served(cluster, &latest.record).await?;
         // Watched from before the comparison, so that nothing falls in between.
-        let watched = self.watched && self.context.inventory.track(&objects).await;
+        let mut watched_before = false;
+        if self.watched {
+            let tracking = self.context.inventory.track(&objects).await;
+            (watched_before, self.settled) = (tracking.before, tracking.complete);
+        }
         // What was applied a moment ago is there, and whoever takes it away is seen.
-        if watched && self.applied == Some(latest.record.version) {
+        if watched_before && self.applied == Some(latest.record.version) {
             self.report.draft().not_drifted();
             return Ok(());
         }
@@ -53,6 +58,7 @@ impl Session<'_> {
         let name = wording::full_name(&latest.record);
         if mode == Some(DriftDetectionMode::Warn) {
             let message = format!("release {name} differs from the cluster: {told}");
+            self.settled = false;
             if self.report.draft().drifted(&message) {
                 self.report.event(false, reason::DRIFT_DETECTED, &message).await;
             }
