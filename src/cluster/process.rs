@@ -36,7 +36,7 @@ pub struct Pod {
     #[arg(long = "identity", env = "POD_NAME")]
     pub identity: String,
     /// Version that is reported and that metrics show
-    #[arg(long = "app-version", env = "APP_VERSION", default_value = env!("CARGO_PKG_VERSION"))]
+    #[arg(id = "app-version", long, env = "APP_VERSION", default_value = env!("CARGO_PKG_VERSION"))]
     pub version: String,
 }
 

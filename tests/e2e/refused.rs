@@ -48,10 +48,10 @@ async fn the_controller_says_what_is_wrong_and_leaves_the_old_release_alone() {
                 "digest": format!("sha256:{}", "0".repeat(64))}}}),
             "sha256:0000",
         ),
-        // Something that this version does not do.
+        // Something that it does not do.
         (
-            json!({"chart": {"spec": {"digest": null}}, "postRenderers": [{"kustomize": {}}]}),
-            "postRenderers",
+            json!({"chart": {"spec": {"digest": null, "sourceRef": {"kind": "GitRepository"}}}}),
+            "GitRepository",
         ),
     ];
     for (change, told) in cases {

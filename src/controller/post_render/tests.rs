@@ -56,10 +56,10 @@ fn nothing_is_changed_without_a_word() {
 
 #[test]
 fn common_metadata_is_on_every_object() {
-    let common = json!({"commonMetadata": {"labels": {"l": "1"}, "annotations": {"n": "2"}}});
+    let common = json!({"commonMetadata": {"labels": {"l": "1"}, "annotations": {"note": "2"}}});
     let mut all = rendered();
     apply(&mut all, &spec(common.clone())).expect("applied");
-    let expected = "apiVersion: v1\ndata:\n  k: v\nkind: ConfigMap\nmetadata:\n  annotations:\n    n: \"2\"\n  \
+    let expected = "apiVersion: v1\ndata:\n  k: v\nkind: ConfigMap\nmetadata:\n  annotations:\n    note: \"2\"\n  \
                     labels:\n    l: \"1\"\n  name: a\n";
     assert_eq!(all.manifests[0].content, expected);
     assert!(all.hooks[0].manifest.contains("l: \"1\""));
@@ -83,11 +83,11 @@ fn hooks_are_left_alone_where_it_is_said() {
 fn patches_mean_what_they_name_or_what_is_selected() {
     let operations = "- {op: replace, path: /data/k, value: w}";
     let merge = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata: {more: x}\n";
-    let anonymous = "metadata: {annotations: {n: x}}\n";
+    let anonymous = "metadata: {annotations: {note: x}}\n";
     for (patch, text, hook_changed) in [
         (json!({"patch": operations, "target": {"kind": "ConfigMap"}}), "k: w\n", false),
         (json!({"patch": merge}), "more: x\n", false),
-        (json!({"patch": anonymous, "target": {"name": "a|h"}}), "n: x\n", true),
+        (json!({"patch": anonymous, "target": {"name": "a|h"}}), "note: x\n", true),
     ] {
         let all = patched(patch.clone()).expect("applied");
         assert!(all.manifests[0].content.contains(text), "{patch}: {}", all.manifests[0].content);

@@ -1,0 +1,27 @@
+//! Every binary says what it is and takes its flags as they are declared.
+
+use std::process::Command;
+
+const BINARIES: [(&str, &str); 4] = [
+    ("pinnace", env!("CARGO_BIN_EXE_pinnace")),
+    ("pinnace-console", env!("CARGO_BIN_EXE_pinnace-console")),
+    ("qdrant-cloud-agent", env!("CARGO_BIN_EXE_qdrant-cloud-agent")),
+    ("qdrant-operator", env!("CARGO_BIN_EXE_qdrant-operator")),
+];
+
+#[test]
+fn each_prints_its_version_and_its_help() {
+    for (name, path) in BINARIES {
+        for (flag, begins) in [
+            ("--version", format!("{name} {}", env!("CARGO_PKG_VERSION"))),
+            ("--help", String::new()),
+        ] {
+            let output = Command::new(path).arg(flag).output().expect("the binary starts");
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "{name} {flag}: {stdout}{stderr}");
+            assert!(stdout.starts_with(&begins), "{name} {flag}: {stdout}");
+            assert!(flag != "--help" || stdout.contains("Usage: "), "{name} {flag}: {stdout}");
+        }
+    }
+}
