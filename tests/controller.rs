@@ -694,11 +694,12 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
     calls.take();
     bed.release_with("web", "web", "1.0.0", json!({}), drift()).await;
     bed.ready("web").await;
-    let install = calls.take();
+    let of_web = || calls.take().into_iter().filter(|c| !about(c, &["first"])).collect::<Vec<_>>();
+    let install = of_web();
     bed.release_with("web", "web", "1.0.0", json!({"text": "two"}), drift()).await;
     bed.history("web", |history| history[0]["version"] == 2).await;
     bed.ready("web").await;
-    let upgrade = calls.take();
+    let upgrade = of_web();
     let counted =
         format!("install {}: {install:#?}\nupgrade {}: {upgrade:#?}", install.len(), upgrade.len());
     assert!(install.len() <= 40 && upgrade.len() <= 40, "{counted}");
@@ -719,6 +720,8 @@ fn about(call: &str, releases: &[&str]) -> bool {
             part == *name
                 || part == format!("{name}-config")
                 || part.contains(&format!(".{name}.v"))
+                || part.ends_with(&format!("-{name}"))
+                || part.ends_with(&format!("3D{name}"))
         })
     };
     releases.iter().any(|name| of(&name)) && !call.contains("watch=true")

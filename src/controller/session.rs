@@ -89,7 +89,8 @@ impl<'a> Session<'a> {
     ) -> Self {
         let client = target.cluster.client().clone();
         let storage = Storage::new(client, &release.storage_namespace(), name)
-            .held_by(&claim::holder(release));
+            .held_by(&claim::holder(release))
+            .noted_in(context.memory.written());
         Self {
             release,
             context,
@@ -119,6 +120,7 @@ impl<'a> Session<'a> {
     fn elsewhere(&self, namespace: &str, name: &str) -> Storage {
         Storage::new(self.cluster.client().clone(), namespace, name)
             .held_by(&claim::holder(self.release))
+            .noted_in(self.context.memory.written())
     }
 
     fn generation(&self) -> i64 {

@@ -43,10 +43,12 @@ pub async fn patch(
     let patch = if built_in { Patch::Strategic(&body) } else { Patch::Merge(&body) };
     match error::retried(|| api.patch(&key.name, &params, &patch)).await {
         Ok(_) => Ok(()),
-        Err(e) if error::is_code(&e, 404) => match send(cluster, key, Verb::Create, value, manner).await? {
-            Ok(_) => Ok(()),
-            Err(e) => Err(Error::api("create", key, e)),
-        },
+        Err(e) if error::is_code(&e, 404) => {
+            match send(cluster, key, Verb::Create, value, manner).await? {
+                Ok(_) => Ok(()),
+                Err(e) => Err(Error::api("create", key, e)),
+            }
+        }
         Err(e) => Err(Error::api("patch", key, e)),
     }
 }

@@ -31,7 +31,8 @@ pub fn is_refusal(error: &Error) -> bool {
 
 /// Whether an object may be replaced as a whole. The API server fills in fields of the others that never change.
 pub fn replaceable(key: &Key) -> bool {
-    !never_made_anew(key) && !(key.group() == "batch" && key.kind == "Job")
+    let job = key.group() == "batch" && key.kind == "Job";
+    !job && !never_made_anew(key)
 }
 
 fn never_made_anew(key: &Key) -> bool {
