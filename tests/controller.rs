@@ -715,14 +715,14 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
 
 /// Whether a call is about one of these releases, and not the end of what was under way.
 fn about(call: &str, releases: &[&str]) -> bool {
-    let of = |name: &&str| {
+    let of = |name: &str| {
         call.split(['/', '?', '&', '%', ' ']).any(|part| {
-            part == *name
+            part == name
                 || part == format!("{name}-config")
                 || part.contains(&format!(".{name}.v"))
                 || part.ends_with(&format!("-{name}"))
                 || part.ends_with(&format!("3D{name}"))
         })
     };
-    releases.iter().any(|name| of(&name)) && !call.contains("watch=true")
+    releases.iter().copied().any(of) && !call.contains("watch=true")
 }
