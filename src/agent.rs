@@ -5,6 +5,7 @@
 //! * [`accepted`] — the last desired state, kept for the next start
 //! * [`pins`] — pure: a desired state as Kubernetes objects; [`enforce`] — keeps them that way
 //! * [`report`] — what is there, to the Console and into QdrantCloudRegion.status
+//! * [`rescue`] — a broken version of the agent is undone by the one before it
 //! * telemetry — events, usage and databases, into the ring
 //! * [`run`] — the process: what starts when, and how it ends
 //! * [`world`] — the watches that enforcement, reports and telemetry share
@@ -15,6 +16,7 @@ pub mod enforce;
 pub mod link;
 pub mod pins;
 pub mod report;
+pub mod rescue;
 pub mod run;
 mod telemetry;
 pub mod world;

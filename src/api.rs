@@ -1,8 +1,8 @@
 //! The Kubernetes types, one file per kind. `pinnace crds` writes crds/ from [`definitions`].
 //!
 //! The kinds of `cd.qdrant.io` have the schema of Flux's (helm-controller v1.6, source-controller
-//! v1.9) under another group, so that an object of one is an object of the other; the one addition
-//! is `HelmRelease.spec.chart.spec.digest`. The kinds of `qdrant.io` are those of qdrant's
+//! v1.9) under another group, so that an object of one is an object of the other; the additions
+//! are `HelmRelease.spec.chart.spec.digest` and `HelmRelease.status.plan`. The kinds of `qdrant.io` are those of qdrant's
 //! kubernetes-api v1.37.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
@@ -28,6 +28,8 @@ pub mod annotation {
     pub const FORCE_AT: &str = "reconcile.fluxcd.io/forceAt";
     /// Forget counted failures, if equal to [`REQUESTED_AT`].
     pub const RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
+    /// Ours: fill `status.plan` with what an upgrade to this version would do, or to the spec if it is `spec`.
+    pub const PLAN: &str = "cd.qdrant.io/plan";
 }
 
 /// Finalizer of HelmRelease, HelmChart and HelmRepository.

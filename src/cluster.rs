@@ -2,8 +2,10 @@
 //!
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
-//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`list_keys`] — lists that are merged by item; [`prune`] — removal of what a chart no longer has
-//! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied
+//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one;
+//!   [`list_keys`] — lists that are merged by item; [`prune`] — removal of what a chart no longer has
+//! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied;
+//!   [`preview`] — what an apply would change
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
 //! * [`expression`] — pure: CEL about objects; [`health`] — when custom resources are ready by it
 //! * [`failure`] — what the pods of a failed release had to say
@@ -28,6 +30,7 @@ pub mod list_keys;
 pub mod managed;
 pub mod namespace;
 pub mod object;
+pub mod preview;
 pub mod process;
 pub mod prune;
 pub mod ready;

@@ -9,6 +9,8 @@
 //! * [`target`] — which cluster, and as whom
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
 //! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`preempt`] — a newer spec ends a wait;
+//!   [`preview`] — what an upgrade would do; [`plan`] — the same, in the status, on request
+//!   [`guard`] — who is asked before an upgrade; [`restore`] — back to an earlier revision, without a registry
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
 
 use std::path::PathBuf;
@@ -34,17 +36,21 @@ pub mod act;
 pub mod claim;
 pub mod decide;
 pub mod dependencies;
+pub mod guard;
 pub mod helm_chart;
 pub mod inventory;
 pub mod memory;
 pub mod metrics;
 pub mod observe;
+pub mod plan;
 pub mod post_render;
 pub mod preempt;
+pub mod preview;
 pub mod reconcile;
 pub mod redactor;
 pub mod render;
 pub mod report;
+pub mod restore;
 pub mod selector;
 pub mod session;
 pub mod source;
@@ -69,6 +75,8 @@ pub struct Settings {
     pub concurrency: usize,
     /// Where the controller's numbers are registered.
     pub metrics: Metrics,
+    /// Who is asked before a release is upgraded.
+    pub guard: Option<Arc<dyn guard::Guard>>,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -51,7 +51,7 @@ fn the_agent_may_write_its_own_region_and_no_other() {
     for allowed in [
         &["list", "nodes"][..],
         &["watch", "storageclasses.storage.k8s.io"],
-        &["list", "customresourcedefinitions"],
+        &["get", "customresourcedefinitions"],
         &["get", &own_role],
         &["create", "secrets", "-n", namespace.name()],
     ] {

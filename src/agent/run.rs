@@ -22,6 +22,7 @@ use super::{
         session::Identity,
     },
     report::Reporter,
+    rescue::{confirm::Confirmer, guard::SelfGuard},
     telemetry as bulk,
     world::World,
 };
@@ -37,7 +38,7 @@ use crate::{
 };
 
 /// The Lease of the one agent that acts.
-const LEASE: &str = "qdrant-cloud-agent";
+pub const LEASE: &str = "qdrant-cloud-agent";
 /// What could not be read at the start is tried again after this time.
 const RETRY: Duration = Duration::from_secs(2);
 /// Charts that are pulled and rendered at the same time.
@@ -52,6 +53,8 @@ pub struct Settings {
     pub access_key: PathBuf,
     pub cache_dir: PathBuf,
     pub admin_address: SocketAddr,
+    /// Helm's name of the agent's own release.
+    pub release: String,
     pub pod: Pod,
 }
 
@@ -129,6 +132,20 @@ async fn lead(
         desired: desired.clone(),
         failures: failures_sender,
     };
+    let confirmer = Confirmer {
+        client: client.clone(),
+        namespace: namespace.clone(),
+        release: settings.release.clone(),
+        world: world.clone(),
+        link: link_status.clone(),
+    };
+    let guard = SelfGuard {
+        client: client.clone(),
+        namespace: namespace.clone(),
+        pod: pod.clone(),
+        release: settings.release,
+        link: link_status.clone(),
+    };
     let reporter = Reporter {
         client: client.clone(),
         namespace: namespace.clone(),
@@ -145,6 +162,7 @@ async fn lead(
     bulk::start(&client, &namespace, &world, &ring, &mut parts);
     parts.spawn(enforcer.run());
     parts.spawn(reporter.run());
+    parts.spawn(confirmer.run());
     parts.spawn(measure(metrics.clone(), link_status, desired_sender.subscribe()));
     parts.spawn(keep(store, offers, desired_sender));
     parts.spawn(link.run(applied, ports, stop.clone()));
@@ -155,6 +173,7 @@ async fn lead(
         cache_dir: settings.cache_dir,
         concurrency: CONCURRENCY,
         metrics,
+        guard: Some(Arc::new(guard)),
     };
     let mut helm = tokio::spawn(controller::run(client, helm, stop.clone()));
     let result = tokio::select! {

@@ -1,9 +1,8 @@
-use clap::Parser as _;
 use pinnace::cli::Pinnace;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let command = match Pinnace::try_parse() {
+    let command = match Pinnace::read(std::env::args_os()) {
         Ok(command) => command,
         Err(usage) => {
             // Help that was asked for is no mistake; mistakes end as those of `helm` and `kubectl` do.
@@ -12,7 +11,7 @@ fn main() -> ExitCode {
         }
     };
     match command.run() {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("Error: {error:#}");
             ExitCode::FAILURE

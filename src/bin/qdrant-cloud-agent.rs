@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Parser;
+use pinnace::agent::rescue::act as rescue;
 use pinnace::agent::run::{Settings, run};
 use pinnace::cluster::process::{Pod, ended};
 
@@ -22,12 +23,23 @@ struct Args {
     /// Where /livez, /readyz and /metrics are served
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:9090")]
     admin_address: SocketAddr,
+    /// Helm's name of the release that this agent is part of
+    #[arg(long, value_name = "NAME", default_value = "qdrant-cloud-agent")]
+    release: String,
     #[command(flatten)]
     pod: Pod,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // The other thing that this image does: it shares no flag with the agent but those of its pod.
+    let mut line = std::env::args_os().skip(1);
+    if line.next().is_some_and(|word| word == "rescue") {
+        let program = std::iter::once("qdrant-cloud-agent rescue".into());
+        let args = rescue::Args::parse_from(program.chain(line));
+        args.pod.begin();
+        return ended(rescue::run(args).await);
+    }
     let args = Args::parse();
     args.pod.begin();
     let settings = Settings {
@@ -35,6 +47,7 @@ async fn main() -> ExitCode {
         access_key: args.access_key_file,
         cache_dir: args.cache_dir,
         admin_address: args.admin_address,
+        release: args.release,
         pod: args.pod,
     };
     ended(run(settings).await)

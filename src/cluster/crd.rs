@@ -90,6 +90,11 @@ fn fate(live: Option<&Value>, wanted: &Value, policy: Policy) -> Fate {
     }
 }
 
+/// Whether a definition would be written.
+pub(super) fn to_write(live: Option<&Value>, wanted: &Value, policy: Policy) -> bool {
+    policy != Policy::Skip && matches!(fate(live, wanted, policy), Fate::Created | Fate::Replaced)
+}
+
 /// A version that objects are stored in and that the definition would no longer have.
 fn lost_version(live: &Value, wanted: &Value) -> Option<String> {
     let versions = wanted["spec"]["versions"].as_array();

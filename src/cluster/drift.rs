@@ -14,7 +14,7 @@ pub const DISABLED: &str = "cd.qdrant.io/driftDetection";
 /// Objects that are looked at at the same time.
 const AT_ONCE: usize = 4;
 /// Fields that the API server sets, and status.
-const NOT_COMPARED: [&str; 6] = [
+pub(super) const NOT_COMPARED: [&str; 6] = [
     "/metadata/managedFields",
     "/metadata/resourceVersion",
     "/metadata/generation",
@@ -123,7 +123,7 @@ fn is_disabled(object: &Value) -> bool {
 }
 
 /// Whether a pointer is one of these, or below one.
-fn covered<'a>(pointer: &str, mut by: impl Iterator<Item = &'a str>) -> bool {
+pub(super) fn covered<'a>(pointer: &str, mut by: impl Iterator<Item = &'a str>) -> bool {
     by.any(|above| pointer.strip_prefix(above).is_some_and(|r| r.is_empty() || r.starts_with('/')))
 }
 
@@ -151,7 +151,7 @@ fn with_live(mut wanted: Value, live: &Value, ignored: &[String]) -> Value {
 }
 
 /// The pointers of all values that are not the same.
-fn differences(one: &Value, other: &Value, at: &str, into: &mut Vec<String>) {
+pub(super) fn differences(one: &Value, other: &Value, at: &str, into: &mut Vec<String>) {
     match (one, other) {
         (Value::Object(a), Value::Object(b)) => {
             for (name, value) in a {

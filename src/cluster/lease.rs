@@ -79,6 +79,24 @@ impl Lease {
         Some(Self { lost, stop, renewing: Some(renewing) })
     }
 
+    /// Takes the lease from whoever holds it, and returns once a former holder has had the time to notice, which
+    /// ends it. For a rescue from a holder that does nothing with it.
+    pub async fn seize(client: Client, settings: Settings) -> Self {
+        let notice = settings.renewal + Duration::from_secs(1);
+        let (namespace, name) = (settings.namespace.clone(), settings.name.clone());
+        let mut candidate = Candidate::new(client, settings);
+        candidate.seizes = true;
+        while !candidate.try_lead().await {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        candidate.seizes = false;
+        tracing::warn!(namespace, lease = name, "taken from its holder");
+        let (lost, stop) = (CancellationToken::new(), CancellationToken::new());
+        let renewing = tokio::spawn(keep(candidate, lost.clone(), stop.clone()));
+        tokio::time::sleep(notice).await;
+        Self { lost, stop, renewing: Some(renewing) }
+    }
+
     /// Cancelled when another may lead from now on: whoever acts as the leader must stop at once.
     pub fn lost(&self) -> CancellationToken {
         self.lost.clone()
@@ -159,11 +177,18 @@ struct Candidate {
     api: Api<Object>,
     settings: Settings,
     seen: Option<Seen>,
+    /// Does not wait for the holder to be gone.
+    seizes: bool,
 }
 
 impl Candidate {
     fn new(client: Client, settings: Settings) -> Self {
-        Self { api: Api::namespaced(client, &settings.namespace), settings, seen: None }
+        Self {
+            api: Api::namespaced(client, &settings.namespace),
+            settings,
+            seen: None,
+            seizes: false,
+        }
     }
 
     fn may_be_ours(&self) -> bool {
@@ -189,7 +214,10 @@ impl Candidate {
         };
         let found = self.api.get_opt(&name).await.map_err(failed("read"))?;
         self.look(found.as_ref(), Instant::now());
-        let decision = decide(self.seen.as_ref(), &self.settings.identity, Instant::now());
+        let decision = match decide(self.seen.as_ref(), &self.settings.identity, Instant::now()) {
+            Decision::Wait if self.seizes => Decision::Take,
+            decision => decision,
+        };
         let wanted = self.spec(found.as_ref(), &decision);
         let result = match (decision, found) {
             (Decision::Wait, _) => return Ok(false),

@@ -54,7 +54,7 @@ pub async fn ready(client: &Client, release: &HelmRelease) -> Result<(), Error> 
     Ok(())
 }
 
-pub(super) fn namespace(release: &HelmRelease, reference: &DependencyReference) -> String {
+pub fn namespace(release: &HelmRelease, reference: &DependencyReference) -> String {
     reference.namespace.clone().unwrap_or_else(|| release.own_namespace())
 }
 

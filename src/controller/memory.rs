@@ -44,7 +44,7 @@ impl From<Rest> for Action {
 pub struct Fingerprint {
     generation: Option<i64>,
     deleted: bool,
-    requests: [Option<String>; 3],
+    requests: [Option<String>; 4],
     /// How often something that the object depends on was seen to change.
     wakes: u64,
 }
@@ -171,6 +171,7 @@ impl Memory {
                 request(annotation::REQUESTED_AT),
                 request(annotation::FORCE_AT),
                 request(annotation::RESET_AT),
+                request(annotation::PLAN),
             ],
             wakes: causes.iter().map(changes).sum(),
         }

@@ -17,6 +17,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
 
 use super::Settings;
+use super::guard::Guard;
 use super::inventory::Inventory;
 use super::memory::{Memory, Rest};
 use super::metrics::Reconciliations;
@@ -24,8 +25,8 @@ use super::redactor::Redactor;
 use super::session::Session;
 use super::target::{Target, Targets};
 use super::{
-    act, dependencies, post_render, preempt, report::Report, selector, source, status, unsupported,
-    values,
+    act, dependencies, plan, post_render, preempt, report::Report, selector, source, status,
+    unsupported, values,
 };
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
@@ -46,7 +47,7 @@ type Lock = tokio::sync::Mutex<()>;
 pub struct Context {
     pub(super) client: Client,
     pub(super) inventory: Inventory,
-    targets: Targets,
+    pub(super) targets: Targets,
     pub(super) identity: String,
     pub(super) sources: source::Sources,
     pub(super) newest: preempt::Newest,
@@ -55,6 +56,7 @@ pub struct Context {
     pub(super) memory: Memory,
     /// Bounds the memory and processor time that rendering takes at one time.
     pub(super) renderings: Semaphore,
+    pub(super) guard: Option<Arc<dyn Guard>>,
     pub(super) shutdown: CancellationToken,
     events: Events,
     reconciliations: Reconciliations,
@@ -94,6 +96,7 @@ impl Context {
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
             identity: settings.identity,
+            guard: settings.guard,
             locks: Mutex::default(),
             client,
             newest: watched.newest,
@@ -268,6 +271,9 @@ async fn reconcile(
             return refuse(&mut report, reason::UNSUPPORTED, &message).await;
         }
     };
+    if plan::answer(release, release_name.as_str(), context, &mut report).boxed().await {
+        report.save().await?;
+    }
     if release.is_suspended() {
         return Ok(Rest::UNTIL_CHANGE);
     }

@@ -42,7 +42,7 @@ mod resume;
 mod rollback;
 mod test;
 mod uninstall;
-mod wording;
+pub(super) mod wording;
 
 /// Actions in one reconciliation: more than any way through the states takes.
 const MAX_STEPS: usize = 10;

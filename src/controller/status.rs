@@ -340,6 +340,13 @@ pub fn time_of_day(time: DateTime<Utc>) -> String {
     time.format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
+/// The time that a message of a pause names: `…; next attempt at 2026-01-02T03:04:05Z`.
+pub fn next_attempt(message: &str) -> Option<DateTime<Utc>> {
+    let (_, time) = message.rsplit_once("next attempt at ")?;
+    let time = time.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '-' | ':'))).next();
+    DateTime::parse_from_rfc3339(time?).ok().map(|time| time.with_timezone(&Utc))
+}
+
 /// A duration as Go prints it, in whole seconds: `5m0s`.
 pub fn go_duration(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -449,6 +456,16 @@ mod tests {
         }
         let versions: Vec<i64> = status.history.iter().map(|s| s.version).collect();
         assert_eq!(versions, [9, 8, 7, 6, 2]);
+    }
+
+    #[test]
+    fn the_next_attempt_is_found_in_a_message() {
+        let time = DateTime::from_timestamp(1_800_000_000, 0).expect("time");
+        let message = format!("1 attempt(s) failed: next attempt at {}", time_of_day(time));
+        assert_eq!(next_attempt(&message), Some(time));
+        assert_eq!(next_attempt(&format!("{message}; and so on")), Some(time));
+        assert_eq!(next_attempt("next attempt at dawn"), None);
+        assert_eq!(next_attempt("no word of it"), None);
     }
 
     #[test]

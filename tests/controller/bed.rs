@@ -336,6 +336,7 @@ impl Bed {
             cache_dir: self.folder.path().join("cache"),
             concurrency: 2,
             metrics,
+            guard: None,
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(controller::run(client, settings, stop.clone()));

@@ -27,6 +27,8 @@ impl Console {
             .tls_certs_only([reqwest::Certificate::from_pem(ca).expect("a CA")])
             .resolve(host, ([127, 0, 0, 1], port).into())
             .timeout(Duration::from_secs(30))
+            // Each test has a runtime of its own, and a connection ends with the one that opened it.
+            .pool_max_idle_per_host(0)
             .build()
             .expect("an HTTP client");
         Self { http, url: format!("https://{host}:{port}"), account, key }

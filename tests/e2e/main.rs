@@ -7,6 +7,8 @@
 //! - `killed`: SIGKILL at ten moments of an upgrade, and one clean revision each time.
 //! - `privilege`: the audit log of all that the agents did.
 //! - `database`: a QdrantCluster made and deleted through the Console.
+//! - `rescue`: the agent upgrades itself to broken versions, and is killed half-way.
+//! - `monitoring`: the dashboard and the alerts show what is measured.
 //! - `refused`: bad input, and what people are told.
 
 mod browser;
@@ -16,7 +18,9 @@ mod world;
 mod broken;
 mod database;
 mod killed;
+mod monitoring;
 mod page;
 mod privilege;
 mod refused;
+mod rescue;
 mod story;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
 use crate::console::Console;
+use crate::rescue;
 
 pub const AGENT: &str = "qdrant-cloud-agent";
 pub const OPERATOR: &str = "qdrant-operator-v2";
@@ -49,7 +50,8 @@ impl World {
             .await
     }
 
-    /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready.
+    /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready; 1.2.1 and
+    /// later of the agent have one of [`rescue::MISTAKES`] each.
     fn start() -> Self {
         // The one TLS stack; another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
@@ -59,11 +61,14 @@ impl World {
         let agent = env!("CARGO_BIN_EXE_qdrant-cloud-agent");
         let operator = env!("CARGO_BIN_EXE_qdrant-operator");
         for (chart, program) in [("qdrant-cloud-agent", agent), ("qdrant-operator", operator)] {
-            publish(&vendor, ["--program", program], chart, "1.0.0");
-            publish(&vendor, ["--like", "1.0.0"], chart, "1.1.0");
+            publish(&vendor, &["--program", program], chart, "1.0.0");
+            publish(&vendor, &["--like", "1.0.0"], chart, "1.1.0");
         }
         let pause = tool("pause").display().to_string();
-        publish(&vendor, ["--program", &pause], "qdrant-operator", "1.2.0");
+        publish(&vendor, &["--program", &pause], "qdrant-operator", "1.2.0");
+        for mistake in rescue::MISTAKES {
+            publish_with(&vendor, mistake);
+        }
         Image::new(&format!("{}/qdrant/qdrant:v1.16.0", Self::REGISTRY))
             .env("APP_VERSION", "v1.16.0")
             .file(tool("standin"))
@@ -201,6 +206,17 @@ impl Site {
             match self.record_status(release, revision) {
                 status if status.is_empty() => Err("no such Secret".into()),
                 _ => Ok(()),
+            }
+        })
+        .await;
+    }
+
+    /// Waits until an object is gone.
+    pub async fn until_gone(&self, object: &str) {
+        self.poll(&format!("{object} is gone"), || async {
+            match self.kubectl(&["get", object, "--ignore-not-found", "-o", "name"]) {
+                name if name.is_empty() => Ok(()),
+                name => Err(name),
             }
         })
         .await;
@@ -354,11 +370,27 @@ fn said(run: &Output) -> String {
 }
 
 /// The chart and the image of a component.
-fn publish(vendor: &Vendor, image: [&str; 2], chart: &str, version: &str) {
+fn publish(vendor: &Vendor, options: &[&str], chart: &str, version: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("dev/publish");
     let mut publish = Command::new(script);
-    let run = run(publish.args(image).args([vendor.name(), World::REGISTRY, chart, version]), "");
+    let run = run(publish.args(options).args([vendor.name(), World::REGISTRY, chart, version]), "");
     assert!(run.status.success(), "dev/publish {chart} {version}: {}", said(&run));
+}
+
+/// The agent's chart at a version of its own, with one text of one template replaced.
+fn publish_with(vendor: &Vendor, (version, file, text, mistake): (&str, &str, &str, &str)) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let chart = Path::new(env!("CARGO_MANIFEST_DIR")).join("charts").join(AGENT);
+    let copy = run(Command::new("cp").arg("-r").arg(&chart).arg(folder.path()), "");
+    assert!(copy.status.success(), "{}", said(&copy));
+    let folder = folder.path().join(AGENT);
+    let template = folder.join("templates").join(file);
+    let before = fs::read_to_string(&template).expect("a template");
+    let after = before.replace(text, mistake);
+    assert_ne!(before, after, "{file} has no {text:?}: {version} would be no mistake");
+    fs::write(&template, after).expect("written");
+    let folder = folder.display().to_string();
+    publish(vendor, &["--like", "1.0.0", "--folder", &folder], AGENT, version);
 }
 
 /// A Console in the vendor's network; it ends with that.

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Plan;
 use crate::api::schema;
 
 /// What was done, and what came of it.
@@ -67,6 +68,9 @@ pub struct HelmReleaseStatus {
     pub last_handled_force_at: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reset_at: Option<String>,
+    /// What an upgrade would do, as the annotation `cd.qdrant.io/plan` asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
 }
 
 /// An action that makes a release newer.

@@ -110,6 +110,13 @@ impl Session<'_> {
         }
         self.report.draft().progressing(&doing);
         self.report.save().await?;
+        if let (Some(guard), Some(latest)) = (&self.context.guard, &latest) {
+            let (release, name) = (self.release, self.storage.release());
+            let from = latest.record.version;
+            if let Err(why) = guard.before_upgrade(release, name, from).await {
+                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
+            }
+        }
         let started = Instant::now();
         let (progress, told) = watch::channel(String::new());
         let (preempt, _guard) = self.preempt();
