@@ -8,6 +8,8 @@ mod calls;
 mod commands;
 #[path = "controller/gate.rs"]
 mod gate;
+#[path = "controller/registries.rs"]
+mod registries;
 #[path = "controller/scenarios.rs"]
 mod scenarios;
 

@@ -101,6 +101,7 @@ async fn fill(
         release,
         storage: &storage,
         chart: pulled.chart.clone(),
+        mirrors: &pulled.mirrors,
         values: &values.merged,
         redactor: &values.redactor,
     };

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::claim;
 use super::decide::{self, Decision, Renamed, Situation};
 use super::memory::Rest;
+use super::mirrored;
 use super::observe::{self, Observation};
 use super::post_render;
 use super::reconcile::{Context, Error};
@@ -287,7 +288,8 @@ impl<'a> Session<'a> {
             post_rendering: None,
             tests: self.test_failures(),
         };
-        let post_rendering = post_render::digest(&self.release.spec);
+        let post_rendering =
+            mirrored::digest(&pulled.mirrors, post_render::digest(&self.release.spec));
         let wanted = Wanted { post_rendering: post_rendering.as_deref(), ..wanted };
         let mut state = state::of(&observed, &wanted);
         if let (state::State::InSync, Some(at)) = (&state, &self.forced) {

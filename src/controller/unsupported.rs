@@ -31,9 +31,9 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "use a HelmRepository of the same namespace",
         ),
         (
-            chart.is_some_and(|c| c.verify.is_some()),
+            chart.and_then(|c| c.verify.as_ref()).is_some_and(|v| v.secret_ref.is_none()),
             "chart.spec.verify",
-            "pin the chart with spec.chart.spec.digest",
+            "name the Secret with the public keys in secretRef; signers without keys go into the ConfigMap qdrant-cloud-registries",
         ),
         (
             spec.kube_config.as_ref().is_some_and(|k| k.config_map_ref.is_some()),

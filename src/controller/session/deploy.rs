@@ -15,7 +15,7 @@ use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::source::Pulled;
-use crate::controller::{act, post_render, render, status};
+use crate::controller::{act, mirrored, post_render, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
 use crate::release::{self, deploy, install, upgrade};
@@ -92,12 +92,18 @@ impl Session<'_> {
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
+        if let Err(error) = mirrored::apply(&mut rendered, &pulled.mirrors) {
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
-            post_rendering: post_render::digest(&self.release.spec),
+            post_rendering: mirrored::digest(
+                &pulled.mirrors,
+                post_render::digest(&self.release.spec),
+            ),
             config: config.clone(),
             rendered: &rendered,
             now: Utc::now(),
