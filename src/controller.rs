@@ -6,6 +6,7 @@
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
 //! * [`claim`] — pure: whose release it is; [`dependencies`] — what has to be ready first; [`memory`] — why an object may be left alone until later
 //! * [`inventory`] — changes of what releases are made of; [`selector`] — pure: which objects a spec means
+//! * [`target`] — which cluster, and as whom
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
 //! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`mirrored`] — pure: where their images are; [`preempt`] — a newer spec ends a wait;
 //!   [`preview`] — what an upgrade would do; [`plan`] — the same, in the status, on request
@@ -56,6 +57,7 @@ pub mod session;
 pub mod source;
 pub mod state;
 pub mod status;
+pub mod target;
 pub mod unsupported;
 pub mod values;
 

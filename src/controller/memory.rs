@@ -17,6 +17,7 @@ use super::{claim, decide};
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
+use crate::release::storage::Written;
 
 /// When an object is looked at again if nothing happens before: after this time, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +71,16 @@ struct Inner {
 
 /// A cheap handle; clones share what is remembered.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Inner>>);
+pub struct Memory(Arc<Mutex<Inner>>, Written);
 
 impl Memory {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The release records that this process writes: they are no news to it.
+    pub fn written(&self) -> &Written {
+        &self.1
     }
 
     fn cause(&self, cause: String, version: Option<String>) {
@@ -117,7 +123,10 @@ impl Memory {
 
     /// A release record was seen; `release` is Helm's name.
     pub fn saw_record(&self, release: &str, record: &PartialObjectMeta<Secret>) {
-        self.cause(record_cause(release), record.metadata.resource_version.clone());
+        let version = record.metadata.resource_version.clone();
+        if !version.as_ref().is_some_and(|version| self.1.knows(version)) {
+            self.cause(record_cause(release), version);
+        }
     }
 
     /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its

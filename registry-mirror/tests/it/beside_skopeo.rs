@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// Otherwise it packs layers that are not packed, and the digest is another.
+const PRESERVE: &str = "--preserve-digests";
+
 fn skopeo(folder: &Path, arguments: &[&str]) -> Vec<u8> {
     // The machine may have no policy of its own; which signatures count is not the question here.
     let policy = folder.join("policy.json");
@@ -46,7 +49,7 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     // What skopeo has pushed is copied, and is what was there.
     let pushed = docker(&from, "by/skopeo:1.0");
     let original = docker(&from, "app:1.0");
-    let copy = [&["copy", "--all"][..], &open, &[&original, &pushed]].concat();
+    let copy = [&["copy", "--all", PRESERVE][..], &open, &[&original, &pushed]].concat();
     skopeo(folder.path(), &copy);
     let options = CopyOptions {
         platforms: Platforms::default(),
@@ -63,7 +66,7 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     let raw = ["inspect", "--raw", "--tls-verify=false", &ours];
     assert_eq!(Digest::of(&skopeo(folder.path(), &raw)), digest);
     let layout = format!("oci:{}", folder.path().join("layout").display());
-    let pull = [&["copy", "--all", open[0]][..], &[&ours, &layout]].concat();
+    let pull = [&["copy", "--all", PRESERVE, open[0]][..], &[&ours, &layout]].concat();
     skopeo(folder.path(), &pull);
 
     // A bundle is an archive to it.
@@ -75,7 +78,10 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     export(&[item], &options, &Silent).await.unwrap();
     let archive = format!("oci-archive:{}:{}/app:1.0", path.display(), from.host);
     let target = docker(&to, "out/of/bundle:1.0");
-    skopeo(folder.path(), &[&["copy", "--all", open[1]][..], &[&archive, &target]].concat());
+    skopeo(
+        folder.path(),
+        &[&["copy", "--all", PRESERVE, open[1]][..], &[&archive, &target]].concat(),
+    );
     let there = reference(format!("{}/out/of/bundle:1.0", to.host));
     assert_eq!(plain(limits()).resolve(&there).await.unwrap(), digest.as_str());
 }
