@@ -2,13 +2,14 @@
 //!
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
-//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one; [`prune`] — removal of what a chart no longer has
+//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one;
+//!   [`list_keys`] — lists that are merged by item; [`prune`] — removal of what a chart no longer has
 //! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied;
 //!   [`preview`] — what an apply would change
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
-//! * [`expression`] — pure: CEL about objects
+//! * [`expression`] — pure: CEL about objects; [`health`] — when custom resources are ready by it
 //! * [`failure`] — what the pods of a failed release had to say
-//! * [`process`] — a program in a pod; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
+//! * [`process`] — a program in a pod; [`namespace`] — where a release goes; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
 
@@ -23,8 +24,11 @@ pub mod error;
 pub mod events;
 pub mod expression;
 pub mod failure;
+pub mod health;
 pub mod lease;
+pub mod list_keys;
 pub mod managed;
+pub mod namespace;
 pub mod object;
 pub mod preview;
 pub mod process;

@@ -6,8 +6,9 @@
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
 //! * [`claim`] — pure: whose release it is; [`dependencies`] — what has to be ready first; [`memory`] — why an object may be left alone until later
 //! * [`inventory`] — changes of what releases are made of; [`selector`] — pure: which objects a spec means
+//! * [`target`] — which cluster, and as whom
 //! * [`act`] — all writes to the release; [`status`] — pure: what the object says; [`report`] writes it
-//! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`preempt`] — a newer spec ends a wait;
+//! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`mirrored`] — pure: where their images are; [`preempt`] — a newer spec ends a wait;
 //!   [`preview`] — what an upgrade would do; [`plan`] — the same, in the status, on request
 //!   [`guard`] — who is asked before an upgrade; [`restore`] — back to an earlier revision, without a registry
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
@@ -40,6 +41,7 @@ pub mod helm_chart;
 pub mod inventory;
 pub mod memory;
 pub mod metrics;
+pub mod mirrored;
 pub mod observe;
 pub mod plan;
 pub mod post_render;
@@ -55,6 +57,7 @@ pub mod session;
 pub mod source;
 pub mod state;
 pub mod status;
+pub mod target;
 pub mod unsupported;
 pub mod values;
 
@@ -187,15 +190,21 @@ fn using<K>(
     }
 }
 
-/// The HelmReleases whose values come from an object, which is thereby noted as seen.
+/// The HelmReleases whose values come from an object, or whose chart is had or judged by it; it is thereby noted
+/// as seen.
 fn of_values<K: Resource<DynamicType = ()> + 'static>(
     store: Store<HelmRelease>,
     memory: memory::Memory,
 ) -> impl Fn(PartialObjectMeta<K>) -> Vec<ObjectRef<HelmRelease>> {
-    let using = using(store, |object: &PartialObjectMeta<K>, release| {
-        release.spec.values_from.iter().any(|reference| {
-            values::kind(reference) == K::kind(&()) && reference.name == object.name_any()
-        })
+    let known = memory.clone();
+    let using = using(store, move |object: &PartialObjectMeta<K>, release| {
+        let (kind, name) = (K::kind(&()), object.name_any());
+        known.is_of_chart(release, &kind, &name)
+            || release
+                .spec
+                .values_from
+                .iter()
+                .any(|reference| values::kind(reference) == kind && reference.name == name)
     });
     move |object| {
         let users = using(&object);

@@ -6,15 +6,16 @@
 //!
 //! * [`record`] — one revision and its JSON; [`storage`] — the Secrets
 //! * [`install`], [`upgrade`], [`rollback`] — how each begins a revision; [`deploy`] — the steps they share
-//! * [`hooks`] — what runs before and after; [`uninstall`] — the way back; [`resume`] — after a crash
+//! * [`hooks`] — what runs before and after; [`test`] — what runs when it is asked for; [`uninstall`] — the way back; [`resume`] — after a crash
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::apply::Adoption;
+use crate::cluster::apply::{Adoption, Method, UnknownFields};
 use crate::cluster::object::Owner;
+use crate::cluster::wait::Rules;
 use crate::cluster::{self, Cluster, crd};
 
 pub mod deploy;
@@ -24,6 +25,7 @@ pub mod record;
 pub mod resume;
 pub mod rollback;
 pub mod storage;
+pub mod test;
 pub mod uninstall;
 pub mod upgrade;
 
@@ -45,11 +47,9 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    fn owner(&self) -> Owner {
-        Owner {
-            release: self.storage.release().to_owned(),
-            namespace: self.storage.namespace().to_owned(),
-        }
+    /// Who the objects of a revision belong to. Its namespace need not be that of the records.
+    fn owner(&self, record: &Record) -> Owner {
+        Owner { release: self.storage.release().to_owned(), namespace: record.namespace.clone() }
     }
 }
 
@@ -63,6 +63,17 @@ pub struct Options {
     pub hooks: bool,
     pub adoption: Adoption,
     pub crds: crd::Policy,
+    /// How objects are applied; as in the revision before if nothing is said.
+    pub method: Option<Method>,
+    pub fields: UnknownFields,
+    /// Make objects anew that cannot become what is wanted otherwise, as far as that loses nothing.
+    pub force: bool,
+    /// Remove what a failed action has made.
+    pub cleanup: bool,
+    /// Make the namespace of the release if it is missing.
+    pub create_namespace: bool,
+    /// By which rules objects are ready.
+    pub rules: Rules,
     /// Revisions that are kept; 0 keeps all.
     pub max_history: usize,
 }
@@ -76,6 +87,12 @@ impl Default for Options {
             hooks: true,
             adoption: Adoption::Adopt,
             crds: crd::Policy::Create,
+            method: None,
+            fields: UnknownFields::Refused,
+            force: false,
+            cleanup: false,
+            create_namespace: false,
+            rules: Rules::default(),
             max_history: 5,
         }
     }

@@ -132,6 +132,7 @@ impl Agent {
                 url: "oci://registry.test/qdrant-charts".into(),
                 secret: Some("qdrant-registry-creds".into()),
                 ca_certificates: Some("PEM".into()),
+                proxy: None,
             },
             clusters: Default::default(),
         }

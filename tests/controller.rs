@@ -2,12 +2,19 @@
 
 #[path = "controller/bed.rs"]
 mod bed;
+#[path = "controller/calls.rs"]
+mod calls;
 #[path = "controller/commands.rs"]
 mod commands;
 #[path = "controller/gate.rs"]
 mod gate;
+#[path = "controller/registries.rs"]
+mod registries;
+#[path = "controller/scenarios.rs"]
+mod scenarios;
 
 use bed::{Bed, chart};
+use calls::Calls;
 use gate::Gate;
 use pinnace::cluster::traffic;
 use pinnace::telemetry::admin::{Admin, Health};
@@ -289,14 +296,14 @@ async fn a_release_belongs_to_one_object_under_one_name() {
     assert!(message.contains("HelmRelease one"), "{message}");
     bed.delete("two").await;
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
-    // Another name would leave the objects of the first one behind.
+    // Under another name it is made anew, and what was made before goes first.
     bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named("other")).await;
-    let status = bed.reason("one", "Stalled", "Unsupported").await;
-    let (_, _, message) = bed::condition(&status, "Stalled");
-    assert!(message.contains("web would become other"), "{message}");
+    bed.history("one", |history| history[0]["name"] == "other").await;
+    bed.ready("one").await;
+    assert!(!bed.exists("configmap/web-config") && bed.exists("configmap/other-config"));
     bed.delete("one").await;
     assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
-    assert!(!bed.exists("configmap/web-config"));
+    assert!(!bed.exists("configmap/other-config"));
     controller.stop().await;
 }
 
@@ -590,4 +597,141 @@ async fn values_from_an_object_are_watched() {
     bed.ready("web").await;
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
     controller.stop().await;
+}
+
+/// Another cluster is reached by the kubeconfig in a Secret; here it is the same one by another way.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_release_goes_to_another_cluster() {
+    let bed = Bed::new("remote").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    let controller = bed.start_controller();
+    let more = |key: &str| {
+        let secret = json!({"name": "there", "key": key});
+        json!({"kubeConfig": {"secretRef": secret}, "persistentClient": false})
+    };
+    bed.release_with("web", "web", "1.0.0", json!({}), more("config")).await;
+    let status = bed.reason("web", "Ready", "RESTClientError").await;
+    let message = bed::condition(&status, "Ready").2;
+    assert!(message.starts_with("Secret there is not there"), "{message}");
+    let config = bed.kubeconfig();
+    let running = config.replace("token:", "exec: {command: sh, apiVersion: v1}, token:");
+    let secret = json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "there"},
+        "stringData": {"config": config, "running": running},
+    });
+    bed.apply(secret).await;
+    bed.release_with("web", "web", "1.0.0", json!({}), more("running")).await;
+    let program = |release: &pinnace::api::helm_release::HelmRelease| {
+        let status = release.status.clone().unwrap_or_default();
+        bed::condition(&status, "Ready").2.contains("it runs a program to log in")
+    };
+    bed.until("web", program).await;
+    bed.release_with("web", "web", "1.0.0", json!({}), more("config")).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "default");
+    // When the way there is gone, the object goes without its release.
+    bed.kubectl(&["delete", "secret/there"]);
+    bed.delete("web").await;
+    assert!(bed.exists("configmap/web-config"));
+    controller.stop().await;
+}
+
+const EIGHT: &str = r#"
+apiVersion: v1
+kind: ServiceAccount
+metadata: {name: {{ .Release.Name }}}
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: Role
+metadata: {name: {{ .Release.Name }}}
+rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
+---
+apiVersion: rbac.authorization.k8s.io/v1
+kind: RoleBinding
+metadata: {name: {{ .Release.Name }}}
+roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .Release.Name }}}
+subjects: [{kind: ServiceAccount, name: {{ .Release.Name }}}]
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: {{ .Release.Name }}}
+stringData: {text: {{ .Values.text | quote }}}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-config}
+data: {text: {{ .Values.text | quote }}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}}
+spec: {selector: {app: {{ .Release.Name }}}, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: {{ .Release.Name }}, labels: {text: {{ .Values.text }}}}
+spec:
+  replicas: 0
+  selector: {matchLabels: {app: {{ .Release.Name }}}}
+  template:
+    metadata: {labels: {app: {{ .Release.Name }}}}
+    spec: {containers: [{name: pause, image: "registry.test/pause:1"}]}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: {name: {{ .Release.Name }}}
+spec: {minAvailable: 0, selector: {matchLabels: {app: {{ .Release.Name }}}}}
+"#;
+
+/// Calls to the API for a chart of eight objects, after another one has made the kinds known. Watches and the lists that
+/// begin them are counted too. A release that is as it is wanted costs nothing, however short its interval.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_release_costs_the_api_server_has_a_limit() {
+    let bed = Bed::new("cost").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", EIGHT).values("text: one\n"));
+    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
+    let calls = Calls::default();
+    let controller = bed.controller_with(calls.client(bed.config().await), "counted");
+    let drift = || json!({"interval": "1s", "driftDetection": {"mode": "enabled"}});
+    bed.release_with("first", "web", "1.0.0", json!({}), drift()).await;
+    bed.ready("first").await;
+    calls.take();
+    bed.release_with("web", "web", "1.0.0", json!({}), drift()).await;
+    bed.ready("web").await;
+    let of_web = || calls.take().into_iter().filter(|c| !about(c, &["first"])).collect::<Vec<_>>();
+    let install = of_web();
+    bed.release_with("web", "web", "1.0.0", json!({"text": "two"}), drift()).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    let upgrade = of_web();
+    let counted =
+        format!("install {}: {install:#?}\nupgrade {}: {upgrade:#?}", install.len(), upgrade.len());
+    assert!(install.len() <= 40 && upgrade.len() <= 40, "{counted}");
+    // Several intervals go by while others wait in vain for their image. Until the first one's end, the last events of the
+    // upgrade may still be looked at.
+    let image = || json!({"image": "registry.test/nothing:1"});
+    let mut idle = Vec::new();
+    for late in ["late", "later"] {
+        calls.take();
+        bed.release_with(late, "app", "1.0.0", image(), json!({"timeout": "5s"})).await;
+        bed.reason(late, "Released", "InstallFailed").await;
+        idle = calls.take();
+        idle.retain(|call| about(call, &["web", "first"]));
+    }
+    assert!(idle.is_empty(), "{idle:#?}");
+    controller.stop().await;
+}
+
+/// Whether a call is about one of these releases, and not the end of what was under way.
+fn about(call: &str, releases: &[&str]) -> bool {
+    let of = |name: &str| {
+        call.split(['/', '?', '&', '%', ' ']).any(|part| {
+            part == name
+                || part == format!("{name}-config")
+                || part.contains(&format!(".{name}.v"))
+                || part.ends_with(&format!("-{name}"))
+                || part.ends_with(&format!("3D{name}"))
+        })
+    };
+    releases.iter().copied().any(of) && !call.contains("watch=true")
 }

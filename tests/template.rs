@@ -97,18 +97,15 @@ fn differs(chart: &Path, args: &Path) -> Option<String> {
         .current_dir(chart)
         .output()
         .unwrap();
-    let expected = fs::read(args.with_extension("out")).ok();
+    let expected = fs::read(args.with_extension("out")).unwrap_or_default();
+    let helm_succeeded = !args.with_extension("fails").exists();
     let stderr = String::from_utf8_lossy(&output.stderr);
-    match expected {
-        Some(expected) if output.status.success() && output.stdout == expected => None,
-        None if !output.status.success() && output.stdout.is_empty() && !stderr.is_empty() => None,
-        expected => Some(format!(
-            "{}: {}\n{stderr}{}",
-            args.display(),
-            output.status,
-            first_difference(&expected.unwrap_or_default(), &output.stdout)
-        )),
+    let same_success = output.status.success() == helm_succeeded;
+    if same_success && output.stdout == expected && (helm_succeeded || !stderr.is_empty()) {
+        return None;
     }
+    let difference = first_difference(&expected, &output.stdout);
+    Some(format!("{}: {}\n{stderr}{difference}", args.display(), output.status))
 }
 
 fn first_difference(expected: &[u8], actual: &[u8]) -> String {

@@ -188,7 +188,7 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
 }
 
 /// The names of all functions, in no order.
-pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+pub fn names() -> impl Iterator<Item = &'static str> {
     BY_NAME.keys().copied()
 }
 
@@ -211,10 +211,4 @@ fn int(value: &Value) -> i64 {
         Value::Int(i) => *i,
         _ => 0,
     }
-}
-
-/// For a function of Helm's that we know and do not have.
-fn refused(name: &str) -> Returned {
-    Err(format!("the function {name} is not supported; pass its result in through the values")
-        .into())
 }

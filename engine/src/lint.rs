@@ -59,6 +59,8 @@ pub struct Options<'a> {
     pub namespace: &'a str,
     pub capabilities: Capabilities,
     pub skip_schema_validation: bool,
+    /// The chart has a folder templates/, even if .helmignore leaves out all that is in it.
+    pub has_templates: bool,
 }
 
 /// Looks at the files of one chart, subcharts included, in the order of Helm's checks.
@@ -90,10 +92,9 @@ pub fn lint(files: &[File], options: &Options<'_>) -> Vec<Finding> {
 fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
     const FOLDER: &str = "templates/";
     if chart.templates.is_empty() {
-        // Whoever read the folder may have left out all of it.
-        return match chart.file(".helmignore") {
-            None => findings.warning(FOLDER, "directory does not exist"),
-            Some(_) => findings.info(FOLDER, "there is no template that .helmignore leaves in"),
+        return match options.has_templates {
+            false => findings.warning(FOLDER, "directory does not exist"),
+            true => findings.info(FOLDER, "there is no template that .helmignore leaves in"),
         };
     }
     let mut warnings = Vec::new();

@@ -23,6 +23,7 @@ mod value;
 pub(crate) mod values_methods;
 pub(crate) mod weight;
 
+pub use crate::functions::names as function_names;
 pub(crate) use environment::Run;
 pub use environment::{Budget, Environment, World, on_large_stack};
 pub use error::{Cause, ExecError, ParseError, Place, TemplateError};

@@ -3,6 +3,7 @@
 //! Reading follows YAML 1.1 (`yes` and `on` are booleans, `010` is eight) and takes the first
 //! document only. Printing sorts keys in go-yaml's natural order and quotes as it does.
 
+mod encoding;
 mod events;
 mod number;
 mod print;
@@ -11,9 +12,10 @@ mod scalar;
 mod scan;
 mod sort;
 
+pub(crate) use encoding::decode;
 pub use number::as_go_floats;
 pub(crate) use number::{as_text, normalise};
 pub use print::to_string;
-pub(crate) use print::to_string_within;
+pub(crate) use print::{to_pretty_string, to_string_within};
 pub use read::{YamlError, from_str};
-pub(crate) use read::{entries_from_str, from_str_exact};
+pub(crate) use read::{entries_from_str, from_str_exact, reads_json_as_it_is};

@@ -61,10 +61,12 @@ fn recursion_is_limited() {
 fn work_is_limited() {
     let budget = Budget { steps: 10_000, ..Budget::default() };
     assert!(run_within(budget, "{{ range until 1000 }}{{ . }}{{ end }}").is_ok());
-    let error =
-        run_within(budget, "{{ range until 6000 }}{{ . }}{{ end }}").expect_err("a refusal");
-    assert!(error.contains("more than 10000 steps"), "{error}");
-    refused("{{ range 9223372036854775807 }}{{ end }}", "steps");
+    for endless in
+        ["{{ range until 6000 }}{{ . }}{{ end }}", "{{ range 9223372036854775807 }}{{ end }}"]
+    {
+        let error = run_within(budget, endless).expect_err("a refusal");
+        assert!(error.contains("more than 10000 steps"), "{error}");
+    }
     refused("{{ until 9223372036854775807 }}", "bytes of memory");
 }
 

@@ -10,7 +10,10 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::credentials::{Credentials, CredentialsError, LONGEST};
+use crate::{
+    credentials::{Credentials, CredentialsError, LONGEST},
+    secret::Secret,
+};
 
 mod helper;
 
@@ -21,6 +24,8 @@ pub struct Keychain {
     files: Vec<PathBuf>,
     /// A file that was named by a person must be there.
     required: bool,
+    /// A dockerconfigjson that is at hand, and what messages call it.
+    document: Option<(PathBuf, Secret)>,
 }
 
 /// Why the credentials of a registry cannot be had. No message holds a secret.
@@ -60,7 +65,14 @@ struct Helpers {
 impl Keychain {
     /// One file, which must be there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { files: vec![path.into()], required: true }
+        Self { files: vec![path.into()], required: true, document: None }
+    }
+
+    /// A dockerconfigjson that somebody else may have written, such as a Secret of that name: its
+    /// own entries alone count. A credential helper that it names is not run.
+    pub fn document(name: impl Into<PathBuf>, document: impl Into<Secret>) -> Self {
+        let document = Some((name.into(), document.into()));
+        Self { files: Vec::new(), required: false, document }
     }
 
     /// The places where helm, docker and podman keep logins; `variable` reads an environment
@@ -77,11 +89,17 @@ impl Keychain {
         let podman = folder("REGISTRY_AUTH_FILE")
             .or_else(|| Some(folder("XDG_RUNTIME_DIR")?.join("containers/auth.json")));
         let files = [docker.map(|folder| folder.join("config.json")), helm, podman];
-        Self { files: files.into_iter().flatten().collect(), required: false }
+        Self { files: files.into_iter().flatten().collect(), required: false, document: None }
     }
 
     /// The credentials for `host` (with its port, if it has one); anonymous if no file knows it.
     pub async fn credentials(&self, host: &str) -> Result<Credentials, KeychainError> {
+        if let Some((name, document)) = &self.document {
+            return match Credentials::from_docker_config(document.expose().as_bytes(), host) {
+                Err(CredentialsError::NoEntry { .. }) => Ok(Credentials::Anonymous),
+                found => found.map_err(|source| KeychainError::File { path: name.clone(), source }),
+            };
+        }
         for path in &self.files {
             let Some(document) = self.read(path)? else { continue };
             if let Some(found) = of_document(path, &document, host).await? {

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
     keychain::Keychain,
     reference::Reference,
     rules::{Endpoint, EndpointError, Place, Rules},
+    secret::Secret,
+    verify::{self, Policies, Verdict, VerifyError},
 };
 
 /// Clients by the rules; clones share them.
@@ -23,7 +26,7 @@ struct Inner {
     rules: Rules,
     keychain: Keychain,
     base: Options,
-    secrets: BTreeMap<String, Vec<u8>>,
+    secrets: BTreeMap<String, Secret>,
     /// By the host of the name and the location of its settings.
     clients: Mutex<HashMap<(String, Option<String>), Client>>,
 }
@@ -35,6 +38,8 @@ pub enum RegistriesError {
     Registry(#[from] Error),
     #[error(transparent)]
     Settings(#[from] EndpointError),
+    #[error(transparent)]
+    Signature(#[from] VerifyError),
     #[error("{reference} cannot be had from any of its {} places: {}", .failures.len(), listed(.failures))]
     Nowhere { reference: Reference, failures: Vec<(Reference, RegistriesError)> },
 }
@@ -46,7 +51,7 @@ impl Registries {
         rules: Rules,
         keychain: Keychain,
         base: Options,
-        secrets: BTreeMap<String, Vec<u8>>,
+        secrets: BTreeMap<String, Secret>,
     ) -> Self {
         let clients = Mutex::default();
         Self(Arc::new(Inner { rules, keychain, base, secrets, clients }))
@@ -128,6 +133,48 @@ impl Registries {
         }
         Err(nowhere(reference, failures))
     }
+
+    /// The versions of a chart, newest first, as the first place says that answers.
+    pub async fn chart_versions(
+        &self,
+        reference: &Reference,
+    ) -> Result<Vec<semver::Version>, RegistriesError> {
+        let mut failures = Vec::new();
+        for place in self.0.rules.places(reference) {
+            let listed =
+                async { Ok(self.client_of(&place).await?.chart_versions(&place.reference).await?) };
+            match listed.await {
+                Ok(versions) => return Ok(versions),
+                Err(error) => failures.push((place.reference, error)),
+            }
+        }
+        Err(nowhere(reference, failures))
+    }
+
+    /// Whether a digest is signed as the policy of its name asks. A mirror may have left the
+    /// signatures behind: the next place is asked then.
+    pub async fn verify(
+        &self,
+        policies: &Policies,
+        reference: &Reference,
+        digest: &Digest,
+    ) -> Result<Verdict, RegistriesError> {
+        let mut failures = Vec::new();
+        let mut warned = None;
+        for place in self.0.rules.places(reference) {
+            let verified = async {
+                let client = self.client_of(&place).await?;
+                let at = &place.reference;
+                Ok(verify::verify(policies, reference, &client, at, digest).await?)
+            };
+            match verified.await {
+                Ok(Verdict::Warned(why)) => warned = warned.or(Some(Verdict::Warned(why))),
+                Ok(verdict) => return Ok(verdict),
+                Err(error) => failures.push((place.reference, error)),
+            }
+        }
+        warned.map_or_else(|| Err(nowhere(reference, failures)), Ok)
+    }
 }
 
 /// A single failure speaks for itself.
@@ -149,6 +196,7 @@ impl RegistriesError {
         match self {
             Self::Registry(error) => error.reason(),
             Self::Settings(_) => "InvalidMirror",
+            Self::Signature(error) => error.reason(),
             Self::Nowhere { failures, .. } => {
                 failures.last().map_or("NotFound", |(_, error)| error.reason())
             }
@@ -160,8 +208,23 @@ impl RegistriesError {
         match self {
             Self::Registry(error) => error.is_transient(),
             Self::Settings(_) => false,
+            Self::Signature(VerifyError::NotSigned { .. }) => false,
+            Self::Signature(VerifyError::Registry { source, .. }) => source.is_transient(),
             Self::Nowhere { failures, .. } => {
                 failures.iter().any(|(_, error)| error.is_transient())
+            }
+        }
+    }
+
+    /// How long to wait before any of the places should be asked again, if each has said so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Registry(error) => error.retry_after(),
+            Self::Signature(VerifyError::Registry { source, .. }) => source.retry_after(),
+            Self::Settings(_) | Self::Signature(VerifyError::NotSigned { .. }) => None,
+            Self::Nowhere { failures, .. } => {
+                let waits: Option<Vec<_>> = failures.iter().map(|(_, e)| e.retry_after()).collect();
+                waits?.into_iter().min()
             }
         }
     }
@@ -170,15 +233,23 @@ impl RegistriesError {
     pub fn is_not_found(&self) -> bool {
         match self {
             Self::Registry(error) => matches!(error, Error::NotFound { .. }),
-            Self::Settings(_) => false,
+            Self::Settings(_) | Self::Signature(_) => false,
             Self::Nowhere { failures, .. } => failures.iter().all(|(_, e)| e.is_not_found()),
         }
     }
 }
 
+/// An error with its causes.
+fn told(error: &dyn std::error::Error) -> String {
+    let cause = error.source().map(|cause| format!(": {}", told(cause))).unwrap_or_default();
+    format!("{error}{cause}")
+}
+
 /// Each place with its error, in one line.
 fn listed(failures: &[(Reference, RegistriesError)]) -> String {
-    let texts: Vec<String> =
-        failures.iter().map(|(place, error)| format!("{} ({error})", place.path())).collect();
+    let texts: Vec<String> = failures
+        .iter()
+        .map(|(place, error)| format!("{} ({})", place.path(), told(error)))
+        .collect();
     texts.join("; ")
 }

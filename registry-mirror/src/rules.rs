@@ -69,6 +69,10 @@ pub enum RulesError {
     Twice { prefix: String },
     #[error("the mirror rules are longer than {LONGEST} bytes")]
     TooLong,
+    #[error(
+        "{location:?} in the mirror rules has {field}: files cannot be named here; use secret and caCertificates"
+    )]
+    File { location: String, field: &'static str },
 }
 
 /// A ConfigMap holds no more.
@@ -113,6 +117,17 @@ impl Rules {
             }
         }
         Ok(self)
+    }
+
+    /// Refuses a table that names files: whoever writes it must not choose what is read from the
+    /// machine that uses it.
+    pub fn without_files(self) -> Result<Self, RulesError> {
+        let mirrors = self.rules.iter().flat_map(|rule| &rule.mirrors);
+        let named = self.registries.iter().chain(mirrors).find_map(|endpoint| {
+            let location = endpoint.location.clone();
+            Some(RulesError::File { location, field: endpoint.file()? })
+        });
+        named.map_or(Ok(self), Err)
     }
 
     /// Where to look for something, best first; at least one place.

@@ -77,7 +77,7 @@ pub async fn verify(
     at: &Reference,
     digest: &Digest,
 ) -> Result<Verdict, VerifyError> {
-    let Some(policy) = policies.of(name).filter(|policy| policy.mode != Mode::Off) else {
+    let Some(policy) = policies.of(name).filter(|_| policies.asks(name)) else {
         return Ok(Verdict::NotAsked);
     };
     let reference = name.repository_only().with_digest(digest.clone());

@@ -18,7 +18,7 @@ use crate::{
         region::QdrantCloudRegion,
     },
     model::{
-        desired::{ChartSource, ClusterWant, Desired, Pin},
+        desired::{ChartSource, ClusterWant, Desired, Pin, ProxySource},
         release::ReleaseName,
     },
 };
@@ -27,6 +27,8 @@ use crate::{
 pub const REPOSITORY: &str = "qdrant-cloud";
 /// The Secret with the certificates that are trusted for it.
 pub const CA_SECRET: &str = "qdrant-cloud-ca";
+/// The Secret with the proxy on the way to it.
+pub const PROXY_SECRET: &str = "qdrant-cloud-proxy";
 /// Set to [`DETACHED`] on a HelmRelease, it makes the agent leave that release alone.
 pub const PIN_ANNOTATION: &str = "cd.qdrant.io/pin";
 pub const DETACHED: &str = "detached";
@@ -92,6 +94,9 @@ pub fn plan(desired: &Desired, namespace: &str) -> Plan {
     if let Some(ca) = &desired.charts.ca_certificates {
         plan.apply.push(ca_secret(ca, namespace));
     }
+    if let Some(proxy) = &desired.charts.proxy {
+        plan.apply.push(proxy_secret(proxy, namespace));
+    }
     plan.apply.push(repository(&desired.charts, namespace));
     for (name, pin) in &desired.pins {
         plan.apply.push(release(name, pin, namespace));
@@ -120,6 +125,15 @@ fn ca_secret(certificates: &str, namespace: &str) -> Wanted {
     Wanted::new::<Secret>(CA_SECRET, Some(namespace), data)
 }
 
+fn proxy_secret(proxy: &ProxySource, namespace: &str) -> Wanted {
+    use base64::{Engine as _, engine::general_purpose::STANDARD};
+    let mut data = json!({ "address": STANDARD.encode(proxy.address.expose()) });
+    if !proxy.no_proxy.is_empty() {
+        data["noProxy"] = STANDARD.encode(&proxy.no_proxy).into();
+    }
+    Wanted::new::<Secret>(PROXY_SECRET, Some(namespace), json!({ "data": data }))
+}
+
 fn repository(charts: &ChartSource, namespace: &str) -> Wanted {
     let mut spec = json!({ "type": "oci", "url": charts.url });
     if let Some(secret) = &charts.secret {
@@ -127,6 +141,9 @@ fn repository(charts: &ChartSource, namespace: &str) -> Wanted {
     }
     if charts.ca_certificates.is_some() {
         spec["certSecretRef"] = json!({ "name": CA_SECRET });
+    }
+    if charts.proxy.is_some() {
+        spec["proxySecretRef"] = json!({ "name": PROXY_SECRET });
     }
     Wanted::new::<HelmRepository>(REPOSITORY, Some(namespace), json!({ "spec": spec }))
 }
@@ -199,6 +216,7 @@ pub mod tests {
                 url: "oci://registry.test/qdrant-charts".into(),
                 secret: Some("qdrant-registry-creds".into()),
                 ca_certificates: Some("PEM".into()),
+                proxy: None,
             },
             clusters: BTreeMap::from([("c1".into(), present), ("c2".into(), ClusterWant::Deleted)]),
         }
@@ -245,6 +263,22 @@ pub mod tests {
             serde_json::from_value(find(&plan, "QdrantCluster qdrant-c1")).expect("type");
         let labels = cluster.metadata.labels.expect("labels");
         assert_eq!((labels["cluster-id"].as_str(), labels["customer-id"].as_str()), ("c1", "a1"));
+    }
+
+    #[test]
+    fn a_proxy_goes_with_the_repository() {
+        use crate::model::redacted::Redacted;
+        let mut desired = desired();
+        let address = Redacted::new("http://u:hunter2@p:3128".to_owned());
+        desired.charts.proxy = Some(ProxySource { address, no_proxy: ".svc".into() });
+        assert!(!format!("{desired:?}").contains("hunter2"));
+        let text = serde_json::to_string(&desired).expect("JSON");
+        assert_eq!(serde_json::from_str::<Desired>(&text).expect("the same"), desired);
+        let plan = plan(&desired, "qdrant");
+        let secret = find(&plan, "Secret qdrant-cloud-proxy");
+        assert_eq!(secret["data"]["noProxy"], "LnN2Yw==");
+        let repository = find(&plan, "HelmRepository qdrant-cloud");
+        assert_eq!(repository["spec"]["proxySecretRef"]["name"], PROXY_SECRET);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod component;
 mod distribution;
 mod observe;
 mod region;
+mod repository;
 
 use std::{sync::Arc, time::Duration};
 

@@ -3,7 +3,7 @@
 use futures::StreamExt as _;
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
-    core::v1::{Node, Pod},
+    core::v1::{Node, Pod, Secret},
     storage::v1::{StorageClass, VolumeAttributesClass},
 };
 use kube::{
@@ -37,6 +37,7 @@ pub struct World {
     pub regions: Store<DynamicObject>,
     pub clusters: Store<DynamicObject>,
     pub ca_secret: Store<DynamicObject>,
+    pub proxy_secret: Store<DynamicObject>,
     pub deployments: Store<Deployment>,
     pub stateful_sets: Store<StatefulSet>,
     pub pods: Store<Pod>,
@@ -72,10 +73,11 @@ impl World {
                 only(environment),
             ),
             clusters: watches.own(ApiResource::erase::<QdrantCluster>(&()), true, all()),
-            ca_secret: watches.own(
-                ApiResource::erase::<k8s_openapi::api::core::v1::Secret>(&()),
+            ca_secret: watches.own(ApiResource::erase::<Secret>(&()), true, only(pins::CA_SECRET)),
+            proxy_secret: watches.own(
+                ApiResource::erase::<Secret>(&()),
                 true,
-                only(pins::CA_SECRET),
+                only(pins::PROXY_SECRET),
             ),
             deployments: watches.of(Api::namespaced(client.clone(), namespace)),
             stateful_sets: watches.of(Api::namespaced(client.clone(), namespace)),
@@ -98,7 +100,7 @@ impl World {
 
     /// The watched object with the name and kind of `wanted`.
     pub fn get(&self, wanted: &pins::Wanted) -> Option<Arc<DynamicObject>> {
-        let store = self.store(&wanted.resource.kind)?;
+        let store = self.store(&wanted.resource.kind, wanted.name())?;
         store.get(&ObjectRef::from_obj_with(&wanted.object, wanted.resource.clone()))
     }
 
@@ -112,8 +114,14 @@ impl World {
 
     /// The one waiter: a store wakes only the last of several tasks that wait for it.
     async fn announce(self, listed: watch::Sender<bool>) {
-        let own =
-            [&self.releases, &self.repositories, &self.regions, &self.clusters, &self.ca_secret];
+        let own = [
+            &self.releases,
+            &self.repositories,
+            &self.regions,
+            &self.clusters,
+            &self.ca_secret,
+            &self.proxy_secret,
+        ];
         for store in own {
             if store.wait_until_ready().await.is_err() {
                 return;
@@ -124,12 +132,13 @@ impl World {
         listed.closed().await;
     }
 
-    fn store(&self, kind: &str) -> Option<&Store<DynamicObject>> {
+    fn store(&self, kind: &str, name: &str) -> Option<&Store<DynamicObject>> {
         match kind {
             "HelmRelease" => Some(&self.releases),
             "HelmRepository" => Some(&self.repositories),
             "QdrantCloudRegion" => Some(&self.regions),
             "QdrantCluster" => Some(&self.clusters),
+            "Secret" if name == pins::PROXY_SECRET => Some(&self.proxy_secret),
             "Secret" => Some(&self.ca_secret),
             _ => None,
         }

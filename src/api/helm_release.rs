@@ -246,6 +246,13 @@ impl HelmRelease {
         })
     }
 
+    /// Whether the registry may have something newer: a range of versions, or another digest of the same one.
+    pub fn asks_registry(&self) -> bool {
+        let Some(chart) = self.spec.chart.as_ref().map(|chart| &chart.spec) else { return true };
+        let exact = semver::Version::parse(chart.version()).is_ok();
+        chart.digest.is_none() && (!exact || self.counts_digest())
+    }
+
     /// Limit of an action without one of its own.
     pub fn timeout(&self) -> Duration {
         self.spec.timeout.as_ref().map_or(DEFAULT_TIMEOUT, GoDuration::get)

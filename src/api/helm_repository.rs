@@ -38,6 +38,10 @@ pub struct HelmRepositorySpec {
     /// Secret with `ca.crt`, and `tls.crt` with `tls.key` for client authentication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cert_secret_ref: Option<LocalObjectReference>,
+    /// Secret with the proxy's `address`, `username` and `password`, and `noProxy`: hosts that are reached
+    /// without it, separated by commas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy_secret_ref: Option<LocalObjectReference>,
     /// Send credentials to hosts that charts are redirected to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pass_credentials: Option<bool>,

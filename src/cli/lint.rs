@@ -88,6 +88,7 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             namespace: &args.namespace,
             capabilities: capabilities.clone(),
             skip_schema_validation: args.switches.skip_schema_validation,
+            has_templates: false,
         };
         match files(chart) {
             Ok(files) => look(chart, &files, &args, &options, &values, &mut reports),
@@ -110,7 +111,9 @@ fn look<'a>(
     values: &'a Map<String, Value>,
     reports: &mut Vec<Report>,
 ) {
-    reports.push(args.report(name.to_owned(), lint(files, &options(values))));
+    let has_templates = Path::new(name).join("templates").is_dir();
+    let options_here = Options { has_templates, ..options(values) };
+    reports.push(args.report(name.to_owned(), lint(files, &options_here)));
     if !args.switches.with_subcharts {
         return;
     }

@@ -11,6 +11,9 @@ use serde_json::Value;
 use super::object::Owner;
 use super::{Cluster, Error, FIELD_MANAGER, Key, Object, error, managed};
 
+mod client_side;
+mod immutable;
+
 /// Objects of one kind that are written at the same time.
 const AT_ONCE: usize = 8;
 /// How often an object is looked at again that others keep changing.
@@ -22,6 +25,43 @@ pub enum Adoption {
     /// They become part of the release: Flux's default.
     Adopt,
     Refuse,
+}
+
+/// How objects are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Manner {
+    pub method: Method,
+    pub fields: UnknownFields,
+    /// Makes objects anew that cannot become what is wanted otherwise, as far as that loses nothing. From the client's
+    /// side, replaces the others as a whole.
+    pub force: bool,
+}
+
+/// Who finds out what changes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    #[default]
+    ServerSide,
+    /// As Helm 3 did: a patch of what changed since the last revision.
+    ClientSide,
+}
+
+/// What becomes of fields that a kind does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownFields {
+    #[default]
+    Refused,
+    /// The API server drops them.
+    Dropped,
+}
+
+impl UnknownFields {
+    fn directive(self) -> ValidationDirective {
+        match self {
+            Self::Refused => ValidationDirective::Strict,
+            Self::Dropped => ValidationDirective::Ignore,
+        }
+    }
 }
 
 /// What is to be done with one object.
@@ -74,6 +114,8 @@ struct Choice {
     step: Step,
     /// What was there when the step was chosen.
     seen: Option<ObjectMeta>,
+    /// What the newest earlier revision said of it.
+    before: Option<Value>,
 }
 
 impl Plan {
@@ -99,10 +141,12 @@ impl Plan {
     /// Writes the objects: kind after kind in the given order, several of one kind at once. Idempotent.
     ///
     /// [`Error::Interrupted`] if someone else has applied one of them since the plan was made.
-    pub async fn run(self, cluster: &Cluster, owner: &Owner) -> Result<(), Error> {
+    pub async fn run(self, cluster: &Cluster, owner: &Owner, manner: Manner) -> Result<(), Error> {
         for batch in self.0.chunk_by(|a, b| a.object.key.kind == b.object.key.kind) {
-            let writes: Vec<_> =
-                batch.iter().map(|choice| carry_out(cluster, choice, owner).boxed()).collect();
+            let writes: Vec<_> = batch
+                .iter()
+                .map(|choice| carry_out(cluster, choice, owner, manner).boxed())
+                .collect();
             futures::stream::iter(writes).buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         }
         Ok(())
@@ -120,7 +164,11 @@ async fn choose(
     let unchanged = unchanged(object, earlier);
     let name = object.key.to_string();
     match step(seen.as_ref(), &object.key, owner, unchanged, adoption) {
-        Ok(step) => Ok(Choice { object: object.clone(), step, seen }),
+        Ok(step) => {
+            let mut same = earlier.iter().flatten().filter(|o| o.key.same_object(&object.key));
+            let before = same.next().map(|before| before.owned_by(owner));
+            Ok(Choice { object: object.clone(), step, seen, before })
+        }
         Err(Obstacle::Owned(owner)) => Err(Error::Owned { object: name, owner: owner.to_string() }),
         Err(Obstacle::NotOwned) => Err(Error::NotOwned { object: name }),
     }
@@ -131,15 +179,44 @@ fn unchanged(object: &Object, earlier: &[Vec<Object>]) -> bool {
     !earlier.is_empty() && earlier.iter().all(same)
 }
 
-async fn carry_out(cluster: &Cluster, choice: &Choice, owner: &Owner) -> Result<(), Error> {
-    let Choice { object, step, seen } = choice;
+async fn carry_out(
+    cluster: &Cluster,
+    choice: &Choice,
+    owner: &Owner,
+    manner: Manner,
+) -> Result<(), Error> {
+    let Choice { object, step, seen, before } = choice;
     if *step == Step::Leave {
         return Ok(());
     }
-    let value = object.owned_by(owner);
-    let written = match seen {
-        Some(seen) => write_over(cluster, &object.key, value, seen, owner).await,
-        None => write(cluster, &object.key, &value).await,
+    let (key, value) = (&object.key, object.owned_by(owner));
+    let written = match (seen, manner.method) {
+        (None, Method::ServerSide) => apply(cluster, key, &value, manner.fields).await,
+        (None, Method::ClientSide) => client_side::create(cluster, key, &value, manner).await,
+        (Some(seen), Method::ServerSide) => {
+            write_over(cluster, key, value.clone(), seen, owner, manner).await
+        }
+        (Some(_), Method::ClientSide) if manner.force && immutable::replaceable(key) => {
+            client_side::replace(cluster, key, &value, manner).await
+        }
+        (Some(_), Method::ClientSide) => {
+            client_side::patch(cluster, key, before.as_ref(), &value, manner).await
+        }
+    };
+    let written = match written {
+        // Server-side apply knows no way to drop a field.
+        Err(Error::Api { source, .. })
+            if manner.fields == UnknownFields::Dropped && error::undeclared(&source) =>
+        {
+            client_side::patch(cluster, key, before.as_ref(), &value, manner).await
+        }
+        result => result,
+    };
+    let written = match written {
+        Err(error) if immutable::is_refusal(&error) => {
+            immutable::recreate(cluster, object, &value, manner, error).await
+        }
+        result => result,
     };
     match written {
         Err(Error::Api { source, .. })
@@ -160,6 +237,7 @@ async fn write_over(
     mut value: Value,
     seen: &ObjectMeta,
     owner: &Owner,
+    manner: Manner,
 ) -> Result<(), Error> {
     let mut seen = seen.clone();
     if Owner::of(&seen).as_ref() == Some(owner) {
@@ -172,7 +250,7 @@ async fn write_over(
     }
     for _ in 0..MAX_LOOKS {
         value["metadata"]["resourceVersion"] = seen.resource_version.as_deref().into();
-        match write(cluster, key, &value).await {
+        match apply(cluster, key, &value, manner.fields).await {
             Err(error) if outdated(&error) => {}
             result => return result,
         }
@@ -196,9 +274,18 @@ fn outdated(error: &Error) -> bool {
 
 /// Applies one object as [`FIELD_MANAGER`], taking over fields of others. Unknown fields are refused.
 pub async fn write(cluster: &Cluster, key: &Key, value: &Value) -> Result<(), Error> {
+    apply(cluster, key, value, UnknownFields::Refused).await
+}
+
+async fn apply(
+    cluster: &Cluster,
+    key: &Key,
+    value: &Value,
+    fields: UnknownFields,
+) -> Result<(), Error> {
     let api = cluster.api(key).await?;
     let params = PatchParams {
-        field_validation: Some(ValidationDirective::Strict),
+        field_validation: Some(fields.directive()),
         ..PatchParams::apply(FIELD_MANAGER).force()
     };
     let patch = Patch::Apply(value);

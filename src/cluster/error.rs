@@ -35,6 +35,13 @@ pub enum Error {
         explain(source)
     )]
     CrdForbidden { verb: &'static str, object: String, source: kube::Error },
+    #[error(
+        "{object} would lose version {version}, which objects are stored in: keep that version in the chart, or have the \
+         objects rewritten and remove it from status.storedVersions first"
+    )]
+    StoredVersion { object: String, version: String },
+    #[error("{object} cannot be changed: {}: {instead}", explain(source))]
+    Immutable { object: String, instead: &'static str, source: kube::Error },
     #[error("{0}")]
     NotReady(String),
     #[error("stopped before the end")]
@@ -105,9 +112,18 @@ pub fn is_code(error: &kube::Error, code: u16) -> bool {
     status(error).is_some_and(|s| s.code == code)
 }
 
+/// Whether the manifest has a field that its kind does not have. Server-side apply answers that with a code 500.
+pub fn undeclared(error: &kube::Error) -> bool {
+    status(error).is_some_and(|s| {
+        s.message.contains("failed to create typed patch object")
+            || s.message.contains("field not declared in schema")
+    })
+}
+
 /// Busy, restarting or unreachable: 429, 5xx and broken connections.
 pub fn transient(error: &kube::Error) -> bool {
     match error {
+        kube::Error::Api(status) if undeclared(error) => status.code == 429,
         kube::Error::Api(status) => status.code == 429 || status.code >= 500,
         kube::Error::HyperError(_) | kube::Error::Service(_) => true,
         _ => false,
@@ -180,6 +196,9 @@ mod tests {
         {
             assert_eq!(transient(&api(code)), again, "{code}");
         }
+        let typo = "failed to create typed patch object (n/x; /v1, Kind=X): .a: field not declared in schema";
+        let typo = Status::failure(typo, "InternalError").with_code(500);
+        assert!(!transient(&kube::Error::Api(typo.boxed())));
         assert_eq!([1, 2, 3, 4].map(|tried| pause(tried).as_millis()), [200, 400, 800, 1600]);
     }
 

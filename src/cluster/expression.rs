@@ -1,6 +1,7 @@
 //! CEL expressions about objects: pure. `dependsOn[].readyExpr` and `healthCheckExprs` are written in them.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -10,10 +11,25 @@ use cel::{Context, Program, Value};
 /// The longest expression, in bytes.
 const MAX_TEXT: usize = 16 << 10;
 
-/// A compiled expression that is true or false.
+/// A compiled expression that is true or false. Clones share what was compiled.
+#[derive(Clone)]
 pub struct Expression {
     text: String,
-    program: Program,
+    program: Arc<Program>,
+}
+
+impl PartialEq for Expression {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Expression {}
+
+impl fmt::Debug for Expression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
 }
 
 /// Why an expression says nothing.
@@ -46,7 +62,11 @@ impl Expression {
         let compiled = catch_unwind(|| Program::compile(text));
         let compiled = compiled.map_err(|_| invalid("the parser gave up".to_owned()))?;
         let program = compiled.map_err(|errors| invalid(first_line(&errors.to_string())))?;
-        Ok(Self { text: text.to_owned(), program })
+        Ok(Self { text: text.to_owned(), program: Arc::new(program) })
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
     }
 
     /// Whether it is true of these variables.

@@ -6,6 +6,12 @@ use serde_json::Value;
 
 use super::Key;
 
+mod legacy;
+mod trouble;
+
+pub use legacy::legacy;
+pub use trouble::{Outlook, Trouble, refusal, selects, trouble};
+
 /// How far an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Readiness {
@@ -17,10 +23,6 @@ pub enum Readiness {
 }
 
 use Readiness::{Failed, InProgress, Ready};
-
-/// A container that has been started this often and still crashes will not recover on its own: by then its
-/// third back-off pause (10, 20, 40 s) has begun.
-const MAX_RESTARTS: i64 = 3;
 
 /// Whether objects of this kind become ready only some time after they were written.
 pub fn takes_time(key: &Key) -> bool {
@@ -124,6 +126,10 @@ impl View<'_> {
     }
 
     fn deployment(&self) -> Readiness {
+        // Someone has said that nothing is to happen: there is nothing to wait for.
+        if self.spec["paused"] == true {
+            return Ready;
+        }
         if self.condition("Progressing").is_some_and(|c| c["reason"] == "ProgressDeadlineExceeded")
         {
             return Failed(format!(
@@ -257,85 +263,6 @@ impl View<'_> {
             InProgress(self.says("Ready"))
         }
     }
-}
-
-/// A sign in a pod that waiting will not help.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    pub why: String,
-    /// Nothing but a change of the manifest helps. Otherwise it may pass: a registry can have a hiccup, and
-    /// a missing ConfigMap can still come.
-    pub for_good: bool,
-}
-
-/// Why this pod may not get well by waiting, if it shows a sign of that: an image that cannot be pulled, a
-/// container that keeps crashing, a pod that cannot be made at all.
-pub fn trouble(pod: &DynamicObject) -> Option<Trouble> {
-    let status = &pod.data["status"];
-    let containers = ["initContainerStatuses", "containerStatuses"]
-        .into_iter()
-        .filter_map(|list| status[list].as_array())
-        .flatten();
-    let mut passing = None;
-    for container in containers {
-        let name = container["name"].as_str().unwrap_or("?");
-        let waiting = &container["state"]["waiting"];
-        let message = waiting["message"].as_str().unwrap_or("no message");
-        let told = |reason: &str, for_good| Trouble {
-            why: format!("container {name}: {reason}: {message}"),
-            for_good,
-        };
-        match waiting["reason"].as_str() {
-            Some(reason @ ("InvalidImageName" | "ErrImageNeverPull")) => {
-                return Some(told(reason, true));
-            }
-            // A pod goes to and fro between the first two.
-            Some(reason @ ("ImagePullBackOff" | "ErrImagePull" | "CreateContainerConfigError")) => {
-                passing.get_or_insert_with(|| told(reason, false));
-            }
-            Some("CrashLoopBackOff")
-                if container["restartCount"].as_i64() >= Some(MAX_RESTARTS) =>
-            {
-                let last = &container["lastState"]["terminated"];
-                let code = last["exitCode"].as_i64().unwrap_or(-1);
-                let reason = last["reason"].as_str().unwrap_or("Error");
-                let why = format!(
-                    "container {name}: CrashLoopBackOff: it keeps crashing, last with exit code {code} ({reason})"
-                );
-                return Some(Trouble { why, for_good: true });
-            }
-            _ => {}
-        }
-    }
-    passing
-}
-
-/// Whether a workload's `spec.selector` selects this pod.
-pub fn selects(workload: &DynamicObject, pod: &DynamicObject) -> bool {
-    let selector = &workload.data["spec"]["selector"];
-    let none = std::collections::BTreeMap::new();
-    let labels = pod.metadata.labels.as_ref().unwrap_or(&none);
-    let label = |name: &str| labels.get(name).map(String::as_str);
-    let equal = selector["matchLabels"].as_object();
-    let expressions = selector["matchExpressions"].as_array();
-    if equal.is_none_or(|m| m.is_empty()) && expressions.is_none_or(|e| e.is_empty()) {
-        return false;
-    }
-    let equal = equal.is_none_or(|m| m.iter().all(|(name, value)| label(name) == value.as_str()));
-    let matches = |expression: &Value| {
-        let found = expression["key"].as_str().and_then(label);
-        let listed = expression["values"]
-            .as_array()
-            .is_some_and(|values| found.is_some_and(|f| values.iter().any(|v| v == f)));
-        match expression["operator"].as_str() {
-            Some("In") => listed,
-            Some("NotIn") => !listed,
-            Some("Exists") => found.is_some(),
-            Some("DoesNotExist") => found.is_none(),
-            _ => false,
-        }
-    };
-    equal && expressions.is_none_or(|e| e.iter().all(matches))
 }
 
 #[cfg(test)]

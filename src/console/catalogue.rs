@@ -1,23 +1,32 @@
-//! Which versions there are: the tags of the default chart repository, asked for at most every few seconds.
+//! Which versions there are, and what is in them: the tags of the default chart repository, asked for at most every
+//! few seconds, and the images of their charts, looked at once for each digest.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::Mutex,
     time::{Duration, Instant},
 };
 
 use async_trait::async_trait;
+use futures::{StreamExt as _, stream};
+use pinnace_engine::Chart;
 use semver::Version;
+use serde_json::Value;
 
 use super::store::Chosen;
 use crate::model::digest::Digest;
 
+pub mod images;
 mod oci;
 
 pub use oci::OciCharts;
 
 /// How long a list of versions is shown before the registry is asked again.
 const FRESH: Duration = Duration::from_secs(15);
+/// Versions that are looked into at one time.
+const SIDE_BY_SIDE: usize = 4;
+/// Digests and charts that are remembered.
+const REMEMBERED: usize = 2048;
 /// Versions that an error message names.
 const NAMED: usize = 8;
 
@@ -28,6 +37,8 @@ pub trait Charts: Send + Sync {
     async fn versions(&self, chart: &str) -> Result<Vec<Version>, ChartError>;
     /// Digest of the chart's manifest.
     async fn resolve(&self, chart: &str, version: &Version) -> Result<Digest, ChartError>;
+    /// The archive of the chart with this digest.
+    async fn archive(&self, chart: &str, digest: &Digest) -> Result<Vec<u8>, ChartError>;
 }
 
 /// The registry's refusal, in words for people.
@@ -63,15 +74,43 @@ fn existing(available: &[Version]) -> String {
     }
 }
 
+/// One version of a chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    pub version: Version,
+    /// Digest and images, or why they are not known.
+    pub content: Result<Content, String>,
+}
+
+/// What a version is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    pub digest: Digest,
+    /// As the chart names them, with the Console's own values.
+    pub images: Vec<String>,
+}
+
+/// Versions of a chart, newest first, and whether there are older ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    pub entries: Vec<Entry>,
+    pub more: bool,
+}
+
 /// A cache over [`Charts`].
 pub struct Catalogue {
     charts: Box<dyn Charts>,
     seen: Mutex<HashMap<String, (Instant, Vec<Version>)>>,
+    /// By chart and version. A tag may move.
+    digests: Mutex<HashMap<(String, Version), (Instant, Digest)>>,
+    /// By digest, and so for ever.
+    images: Mutex<HashMap<Digest, Vec<String>>>,
 }
 
 impl Catalogue {
     pub fn new(charts: Box<dyn Charts>) -> Self {
-        Self { charts, seen: Mutex::default() }
+        let (seen, digests, images) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { charts, seen, digests, images }
     }
 
     /// Versions of a chart, newest first, at most [`FRESH`] old.
@@ -125,6 +164,89 @@ impl Catalogue {
         }
     }
 
+    /// At most `size` versions after `after`, with what is in them. `values` are those that the charts are
+    /// rendered with to find their images.
+    pub async fn page(
+        &self,
+        chart: &str,
+        after: Option<&Version>,
+        size: usize,
+        values: &Value,
+    ) -> Result<Page, CatalogueError> {
+        let mut versions = self.versions(chart).await?;
+        versions.retain(|version| after.is_none_or(|after| version < after));
+        let more = versions.len() > size;
+        versions.truncate(size);
+        let entries = stream::iter(versions).map(async |version| {
+            let content = self.content(chart, &version, values).await;
+            Entry { version, content }
+        });
+        Ok(Page { entries: entries.buffered(SIDE_BY_SIDE).collect().await, more })
+    }
+
+    async fn content(
+        &self,
+        chart: &str,
+        version: &Version,
+        values: &Value,
+    ) -> Result<Content, String> {
+        let key = (chart.to_owned(), version.clone());
+        let known = {
+            let digests = self.digests.lock().unwrap_or_else(|e| e.into_inner());
+            digests.get(&key).filter(|(at, _)| at.elapsed() < FRESH).map(|(_, d)| d.clone())
+        };
+        let digest = match known {
+            Some(digest) => digest,
+            None => {
+                let found = self.charts.resolve(chart, version).await;
+                let digest = found.map_err(|error| error.to_string())?;
+                let mut digests = self.digests.lock().unwrap_or_else(|e| e.into_inner());
+                bounded(&mut digests).insert(key, (Instant::now(), digest.clone()));
+                digest
+            }
+        };
+        let known = {
+            let images = self.images.lock().unwrap_or_else(|e| e.into_inner());
+            images.get(&digest).cloned()
+        };
+        let images = match known {
+            Some(images) => images,
+            None => {
+                let found = self.look_into(chart, &digest, values).await?;
+                let mut images = self.images.lock().unwrap_or_else(|e| e.into_inner());
+                bounded(&mut images).insert(digest.clone(), found.clone());
+                found
+            }
+        };
+        Ok(Content { digest, images })
+    }
+
+    async fn look_into(
+        &self,
+        chart: &str,
+        digest: &Digest,
+        values: &Value,
+    ) -> Result<Vec<String>, String> {
+        let archive = self.charts.archive(chart, digest).await.map_err(|e| e.to_string())?;
+        let values = values.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            let chart = Chart::from_archive(&archive)?;
+            let none = BTreeSet::new();
+            let see = images::See {
+                namespace: "qdrant",
+                kube_version: None,
+                api_versions: &[],
+                database_versions: &none,
+            };
+            images::of(&chart, &values, &see)
+        });
+        match looking.await {
+            Ok(Ok(images)) => Ok(images.into_iter().collect()),
+            Ok(Err(error)) => Err(format!("{error:#}")),
+            Err(error) => Err(format!("the chart could not be looked into: {error}")),
+        }
+    }
+
     async fn resolve(&self, chart: &str, version: Version) -> Result<Chosen, CatalogueError> {
         match self.charts.resolve(chart, &version).await {
             Ok(digest) => Ok(Chosen { version, digest }),
@@ -133,9 +255,86 @@ impl Catalogue {
     }
 }
 
+/// A memory that has grown too large begins anew.
+fn bounded<K, V>(map: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if map.len() >= REMEMBERED {
+        map.clear();
+    }
+    map
+}
+
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use serde_json::json;
+
     use super::*;
+
+    /// Versions 1.0.0 to 1.4.0, of which one cannot be had; counts what is asked.
+    struct Fake(Arc<AtomicUsize>);
+
+    #[async_trait]
+    impl Charts for Fake {
+        async fn versions(&self, _: &str) -> Result<Vec<Version>, ChartError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok((0..5).rev().map(|minor| Version::new(1, minor, 0)).collect())
+        }
+
+        async fn resolve(&self, _: &str, version: &Version) -> Result<Digest, ChartError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            Ok(Digest::of(version.to_string().as_bytes()))
+        }
+
+        async fn archive(&self, _: &str, digest: &Digest) -> Result<Vec<u8>, ChartError> {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            if *digest == Digest::of(b"1.3.0") {
+                return Err(ChartError { reason: "NotFound", message: "it is gone".into() });
+            }
+            let pod = "kind: Pod\napiVersion: v1\nmetadata: {name: a}\nspec: {containers: [{name: a, image: '{{ .Values.registry }}/a:1'}]}\n";
+            let files = [
+                ("app/Chart.yaml", "apiVersion: v2\nname: app\nversion: 1.0.0\n"),
+                ("app/templates/pod.yaml", pod),
+            ];
+            let gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+            let mut tar = tar::Builder::new(gzip);
+            for (name, text) in files {
+                let mut header = tar::Header::new_gnu();
+                header.set_size(text.len() as u64);
+                header.set_mode(0o644);
+                tar.append_data(&mut header, name, text.as_bytes()).expect("a file");
+            }
+            Ok(tar.into_inner().expect("a tar").finish().expect("an archive"))
+        }
+    }
+
+    #[tokio::test]
+    async fn pages_follow_each_other_and_nothing_is_asked_twice() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let catalogue = Catalogue::new(Box::new(Fake(asked.clone())));
+        let values = json!({"registry": "r.test"});
+        let page = async |after: Option<&Version>| {
+            catalogue.page("app", after, 2, &values).await.expect("a page")
+        };
+        let first = page(None).await;
+        let content = first.entries[0].content.as_ref().expect("1.4.0");
+        assert_eq!(content.images, ["r.test/a:1"]);
+        assert_eq!(content.digest, Digest::of(b"1.4.0"));
+        assert_eq!(first.entries[1].content, Err("it is gone".to_owned()), "it hides no other");
+        let last = first.entries.last().map(|entry| &entry.version);
+        let second = page(last).await;
+        assert_eq!(second.entries[0].version, Version::new(1, 2, 0));
+        assert!(first.more && second.more);
+        let third = page(Some(&Version::new(1, 1, 0))).await;
+        assert_eq!((third.entries.len(), third.more), (1, false));
+        // One list, and for each version its digest and its archive.
+        assert_eq!(asked.load(Ordering::SeqCst), 1 + 2 * 5);
+        page(last).await;
+        assert_eq!(asked.load(Ordering::SeqCst), 1 + 2 * 5);
+    }
 
     #[test]
     fn an_unknown_version_names_what_exists() {

@@ -4,7 +4,7 @@
 
 use axum::{
     Router,
-    extract::{Form, Path, Request, State},
+    extract::{Form, Path, Query, Request, State},
     http::{HeaderValue, StatusCode, header},
     middleware::{self, Next},
     response::{Html, IntoResponse, Redirect, Response},
@@ -18,6 +18,7 @@ use super::{
     auth::AdminKey,
     desk::{Shared, now},
     hybrid::Hybrid,
+    pins,
     rest::{Services, http_status, whole_body},
     versions::Versions,
 };
@@ -59,6 +60,7 @@ pub fn routes(desk: Shared, admin: AdminKey, services: &Services) -> Router {
         .route("/environments/{id}", get(environment))
         .route("/environments/{id}/state", get(state))
         .route("/environments/{id}/versions", post(set_versions))
+        .route("/charts/{chart}", get(charts))
         .route("/environments/{id}/installation-command", post(installation_command))
         .layer(middleware::from_fn_with_state(pages.clone(), signed_in));
     Router::new()
@@ -144,6 +146,41 @@ async fn list(State(pages): State<Pages>, session: Signed) -> Response {
         Ok(rows) => {
             let values = context! { title => "Environments", csrf => session.csrf.as_str(), environments => plain(&rows) };
             show(StatusCode::OK, "environments.html", values)
+        }
+        Err(status) => failed(&status, &session),
+    }
+}
+
+#[derive(Deserialize)]
+struct After {
+    #[serde(default)]
+    after: String,
+}
+
+/// The catalogue: versions of one chart with their digests and images.
+async fn charts(
+    State(pages): State<Pages>,
+    session: Signed,
+    Path(chart): Path<String>,
+    Query(After { after }): Query<After>,
+) -> Response {
+    match pages.versions.page(&chart, 0, &after).await {
+        Ok(page) => {
+            let items: Vec<Value> = page
+                .items
+                .into_iter()
+                .map(|item| {
+                    context! {
+                        version => item.version, digest => item.digest, images => item.images,
+                        problem => item.problem,
+                    }
+                })
+                .collect();
+            let values = context! {
+                title => format!("Versions of {chart}"), csrf => session.csrf.as_str(), chart, items,
+                charts => [pins::AGENT, pins::OPERATOR], older => page.next_page_token,
+            };
+            show(StatusCode::OK, "charts.html", values)
         }
         Err(status) => failed(&status, &session),
     }

@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::{settings::Settings, store::Chosen};
 use crate::{
     model::{
-        desired::{ChartSource, ClusterWant, Desired, Pin},
+        desired::{ChartSource, ClusterWant, Desired, Pin, ProxySource},
+        redacted::Redacted,
         release::ReleaseName,
     },
     proto::qdrant::cloud::{
@@ -92,6 +93,7 @@ pub fn desired(inputs: &Inputs<'_>, generation: u64) -> Desired {
             url: chart_repository(inputs.settings, inputs.environment),
             secret: registry_secret(inputs.settings, inputs.environment),
             ca_certificates: certificates(inputs.settings, inputs.environment),
+            proxy: proxy(&configuration(inputs.environment)),
         },
         clusters: inputs.clusters.clone(),
     }
@@ -131,6 +133,19 @@ pub fn agent_values(
     }
     placement(&c, &mut values);
     values
+}
+
+/// Values with which a chart can be rendered before there is an environment, to see what is in it.
+pub fn values_of_nobody(settings: &Settings, public_key: &VerifyingKey, chart: &str) -> Value {
+    let nobody = Environment {
+        id: "environment".to_owned(),
+        account_id: "account".to_owned(),
+        ..Environment::default()
+    };
+    match chart {
+        AGENT => Value::Object(agent_values(settings, public_key, &nobody, "")),
+        _ => operator_values(settings, &nobody),
+    }
 }
 
 /// The operator's values: what people wrote in `advanced_operator_settings`, with the typed fields over it.
@@ -265,6 +280,13 @@ pub fn certificates(settings: &Settings, environment: &Environment) -> Option<St
     let all: Vec<&str> =
         settings.ca_certificates.as_deref().into_iter().chain(own).map(str::trim).collect();
     (!all.is_empty()).then(|| all.join("\n") + "\n")
+}
+
+/// Registries speak TLS, so that it is the proxy for TLS.
+fn proxy(c: &Configuration) -> Option<ProxySource> {
+    let address = c.https_proxy_url.as_ref().filter(|url| !url.is_empty())?;
+    let address = Redacted::new(address.clone());
+    Some(ProxySource { address, no_proxy: c.no_proxy_configs.join(",") })
 }
 
 /// Where pods of the control plane may run, and their labels.

@@ -20,7 +20,8 @@ use tonic::{Code, Request, Response, Status};
 use super::{auth::AdminKey, clusters::Clusters, hybrid::Hybrid, mask, versions::Versions};
 use crate::proto::{
     pinnace::console::v1::{
-        ListVersionsRequest, SetVersionsRequest, console_service_server::ConsoleService as _,
+        ListChartVersionsRequest, ListVersionsRequest, SetVersionsRequest,
+        console_service_server::ConsoleService as _,
     },
     qdrant::cloud::{
         cluster::v1::{
@@ -66,6 +67,10 @@ pub fn routes(services: Services, admin: AdminKey) -> Router {
         .route(&one, get(get_environment).put(update_environment).delete(delete_environment))
         .route(&bootstrap, axum::routing::post(generate_bootstrap_commands))
         .route(VERSIONS, get(list_versions).put(set_versions))
+        .route(
+            "/api/console/v1/accounts/{account}/charts/{chart}/versions",
+            get(list_chart_versions),
+        )
         .route(CLUSTERS, get(list_clusters).post(create_cluster))
         .route(&format!("{CLUSTERS}/{{id}}"), get(get_cluster).delete(delete_cluster))
         .route("/api/{*rest}", axum::routing::any(nothing))
@@ -170,6 +175,16 @@ async fn generate_bootstrap_commands(
 async fn list_versions(State(s): State<Services>, Path((account_id, id)): Ids) -> Answer {
     let request = ListVersionsRequest { account_id, environment_id: id };
     answer(s.versions.list_versions(Request::new(request)).await)
+}
+
+async fn list_chart_versions(
+    State(s): State<Services>,
+    Path((account_id, chart)): Ids,
+    Query(query): Parameters,
+) -> Answer {
+    let request: ListChartVersionsRequest = from_query(query, &["pageSize"], &[])?;
+    let request = ListChartVersionsRequest { account_id, chart, ..request };
+    answer(s.versions.list_chart_versions(Request::new(request)).await)
 }
 
 async fn set_versions(

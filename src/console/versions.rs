@@ -3,6 +3,7 @@
 use tonic::{Request, Response, Status};
 
 use super::{
+    catalogue::Content,
     desk::{Shared, now},
     live::Freshness,
     pins, status,
@@ -11,10 +12,15 @@ use super::{
 use crate::proto::pinnace::{
     agent::v1::{Component, Phase},
     console::v1::{
-        ComponentVersions, ListVersionsRequest, ListVersionsResponse, SetVersionsRequest,
-        SetVersionsResponse, console_service_server::ConsoleService,
+        ChartVersion, ComponentVersions, ListChartVersionsRequest, ListChartVersionsResponse,
+        ListVersionsRequest, ListVersionsResponse, SetVersionsRequest, SetVersionsResponse,
+        console_service_server::ConsoleService,
     },
 };
+
+/// Versions on a page of the catalogue if nobody says how many, and at most.
+const PAGE: u32 = 10;
+const LARGEST_PAGE: u32 = 50;
 
 /// The service.
 #[derive(Clone)]
@@ -32,6 +38,53 @@ impl Versions {
         let agents = self.desk.catalogue.versions(pins::AGENT).await?;
         let operators = self.desk.catalogue.versions(pins::OPERATOR).await?;
         self.known(id, agents, operators).await
+    }
+
+    /// One page of the catalogue.
+    pub async fn page(
+        &self,
+        chart: &str,
+        page_size: i32,
+        page_token: &str,
+    ) -> Result<ListChartVersionsResponse, Status> {
+        if ![pins::AGENT, pins::OPERATOR].contains(&chart) {
+            return Err(Status::not_found(format!(
+                "there is no chart {chart:?} here: {} and {} are",
+                pins::AGENT,
+                pins::OPERATOR
+            )));
+        }
+        let size = match page_size {
+            ..0 => return Err(Status::invalid_argument("page_size: must not be negative")),
+            0 => PAGE,
+            size => size.unsigned_abs().min(LARGEST_PAGE),
+        };
+        let after = match page_token {
+            "" => None,
+            text => Some(text.parse::<semver::Version>().map_err(|_| {
+                Status::invalid_argument("page_token: use next_page_token of the page before")
+            })?),
+        };
+        let desk = &self.desk;
+        let key = desk.keys.desired.verifying_key();
+        let values = pins::values_of_nobody(&desk.settings, &key, chart);
+        let size = usize::try_from(size).unwrap_or(usize::MAX);
+        let page = desk.catalogue.page(chart, after.as_ref(), size, &values).await?;
+        let last = page.entries.last().filter(|_| page.more);
+        let next_page_token = last.map(|entry| entry.version.to_string()).unwrap_or_default();
+        let items = page.entries.into_iter().map(|entry| {
+            let version = entry.version.to_string();
+            match entry.content {
+                Ok(Content { digest, images }) => ChartVersion {
+                    version,
+                    digest: digest.to_string(),
+                    images,
+                    ..Default::default()
+                },
+                Err(problem) => ChartVersion { version, problem, ..Default::default() },
+            }
+        });
+        Ok(ListChartVersionsResponse { items: items.collect(), next_page_token })
     }
 
     /// What is known, with these lists to choose from. Asks no registry.
@@ -105,6 +158,16 @@ impl ConsoleService for Versions {
         let request = request.into_inner();
         self.desk.check_account(&request.account_id)?;
         Ok(Response::new(self.list(&request.environment_id).await?))
+    }
+
+    async fn list_chart_versions(
+        &self,
+        request: Request<ListChartVersionsRequest>,
+    ) -> Result<Response<ListChartVersionsResponse>, Status> {
+        let request = request.into_inner();
+        self.desk.check_account(&request.account_id)?;
+        let page = self.page(&request.chart, request.page_size, &request.page_token).await?;
+        Ok(Response::new(page))
     }
 
     async fn set_versions(

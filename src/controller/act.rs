@@ -8,11 +8,16 @@ use pinnace_engine::render::Operation;
 use tokio::sync::watch;
 
 use super::report::Report;
-use crate::api::helm_release::{CrdsPolicy, DeletionPropagation, HelmRelease};
-use crate::cluster::apply::Adoption;
+use crate::api::helm_release::{
+    CrdsPolicy, DeletionPropagation, HelmRelease, ServerSideApply, TestFilter, WaitStrategyName,
+};
+use crate::cluster::apply::{Adoption, Method, UnknownFields};
 use crate::cluster::crd;
+use crate::cluster::expression::Expression;
+use crate::cluster::health::{Check, Checks};
+use crate::cluster::wait::{Rules, Strategy};
 use crate::release::record::Status;
-use crate::release::{Options, uninstall};
+use crate::release::{Options, test, uninstall};
 
 /// The shortest time between two messages about the progress of one action.
 const BETWEEN_MESSAGES: Duration = Duration::from_secs(3);
@@ -29,6 +34,51 @@ fn crds(policy: Option<CrdsPolicy>) -> crd::Policy {
     }
 }
 
+/// `auto`, and no word, are as in the revision before.
+fn method(wanted: Option<ServerSideApply>) -> Option<Method> {
+    match wanted {
+        Some(ServerSideApply::Enabled) => Some(Method::ServerSide),
+        Some(ServerSideApply::Disabled) => Some(Method::ClientSide),
+        Some(ServerSideApply::Auto) | None => None,
+    }
+}
+
+fn fields(unchecked: Option<bool>) -> UnknownFields {
+    if unchecked == Some(true) { UnknownFields::Dropped } else { UnknownFields::Refused }
+}
+
+/// By which rules the release's objects are ready. Its expressions have been looked at ([`checks`]).
+fn rules(release: &HelmRelease) -> Rules {
+    let strategy = match &release.spec.wait_strategy {
+        Some(wanted) if wanted.name == WaitStrategyName::Legacy => Strategy::Legacy,
+        _ => Strategy::Poller,
+    };
+    Rules { strategy, checks: checks(release).unwrap_or_default() }
+}
+
+/// `healthCheckExprs`; the error names the one that is no expression.
+pub fn checks(release: &HelmRelease) -> Result<Checks, String> {
+    let all = release.spec.health_check_exprs.iter().enumerate();
+    all.map(|(index, wanted)| {
+        let named = |field: &str, text: &str| {
+            Expression::compile(text)
+                .map_err(|why| format!("spec.healthCheckExprs[{index}].{field}: {why}"))
+        };
+        let optional = |field: &str, text: &Option<String>| {
+            text.as_deref().filter(|t| !t.is_empty()).map(|text| named(field, text)).transpose()
+        };
+        let group = wanted.api_version.split_once('/').map_or("", |(group, _)| group);
+        Ok(Check {
+            group: group.to_owned(),
+            kind: wanted.kind.clone().unwrap_or_default(),
+            in_progress: optional("inProgress", &wanted.in_progress)?,
+            failed: optional("failed", &wanted.failed)?,
+            current: named("current", &wanted.current)?,
+        })
+    })
+    .collect()
+}
+
 fn off(disabled: Option<bool>) -> bool {
     disabled != Some(true)
 }
@@ -42,6 +92,15 @@ pub fn install(release: &HelmRelease) -> Options {
         hooks: off(spec.disable_hooks),
         adoption: adoption(spec.disable_take_ownership),
         crds: crds(spec.crds),
+        method: spec.server_side_apply.map(|on| match on {
+            true => Method::ServerSide,
+            false => Method::ClientSide,
+        }),
+        fields: fields(spec.disable_open_api_validation),
+        force: false,
+        cleanup: false,
+        create_namespace: spec.create_namespace == Some(true),
+        rules: rules(release),
         max_history: release.max_history().unwrap_or(0),
     }
 }
@@ -55,6 +114,12 @@ pub fn upgrade(release: &HelmRelease) -> Options {
         hooks: off(spec.disable_hooks),
         adoption: adoption(spec.disable_take_ownership),
         crds: crds(spec.crds),
+        method: method(spec.server_side_apply),
+        fields: fields(spec.disable_open_api_validation),
+        force: spec.force == Some(true),
+        cleanup: spec.cleanup_on_fail == Some(true),
+        create_namespace: false,
+        rules: rules(release),
         max_history: release.max_history().unwrap_or(0),
     }
 }
@@ -68,6 +133,12 @@ pub fn rollback(release: &HelmRelease) -> Options {
         hooks: off(spec.disable_hooks),
         adoption: Adoption::Adopt,
         crds: crd::Policy::Skip,
+        method: method(spec.server_side_apply),
+        fields: UnknownFields::Refused,
+        force: spec.force == Some(true),
+        cleanup: spec.cleanup_on_fail == Some(true),
+        create_namespace: false,
+        rules: rules(release),
         max_history: release.max_history().unwrap_or(0),
     }
 }
@@ -94,6 +165,14 @@ pub fn uninstall(release: &HelmRelease) -> uninstall::Options {
             DeletionPropagation::Orphan => PropagationPolicy::Orphan,
         },
     }
+}
+
+pub fn test(release: &HelmRelease) -> test::Options {
+    let filters = release.spec.test.clone().unwrap_or_default().filters;
+    let (without, only): (Vec<_>, Vec<_>) =
+        filters.into_iter().partition(|filter| filter.exclude == Some(true));
+    let names = |filters: Vec<TestFilter>| filters.into_iter().map(|f| f.name).collect();
+    test::Options { timeout: release.test_timeout(), only: names(only), without: names(without) }
 }
 
 /// Whether values need not fit the charts' schemas.
@@ -200,6 +279,46 @@ mod tests {
         assert_eq!((options.timeout, options.max_history), (Duration::from_secs(9), 0));
     }
 
+    /// What is written how, on which conditions, and what becomes of it when it fails.
+    #[test]
+    fn objects_are_written_as_the_spec_says() {
+        let plain = Options::default();
+        let client = || Options { method: Some(Method::ClientSide), ..plain.clone() };
+        assert_eq!(install(&release(json!({"install": {"serverSideApply": false}}))), client());
+        let lenient = || Options { fields: UnknownFields::Dropped, ..plain.clone() };
+        for (field, value, expected) in [
+            ("serverSideApply", json!("disabled"), client()),
+            ("serverSideApply", json!("auto"), plain.clone()),
+            ("force", json!(true), Options { force: true, ..plain.clone() }),
+            ("cleanupOnFail", json!(true), Options { cleanup: true, ..plain.clone() }),
+            ("disableOpenAPIValidation", json!(true), lenient()),
+        ] {
+            assert_eq!(upgrade(&release(json!({"upgrade": {field: value}}))), expected, "{field}");
+            if field == "disableOpenAPIValidation" {
+                assert_eq!(install(&release(json!({"install": {field: value}}))), expected);
+            } else {
+                let back = rollback(&release(json!({"rollback": {field: value}})));
+                assert_eq!(Options { crds: plain.crds, ..back }, expected, "rollback.{field}");
+            }
+        }
+        let named = install(&release(json!({"install": {"createNamespace": true}})));
+        assert!(named.create_namespace);
+        let legacy = json!({"waitStrategy": {"name": "legacy"}});
+        assert_eq!(upgrade(&release(legacy)).rules.strategy, Strategy::Legacy);
+    }
+
+    #[test]
+    fn health_is_asked_by_expressions() {
+        let check = |more: Value| {
+            let mut all = json!({"apiVersion": "x.io/v1", "kind": "Thing", "current": "status.up"});
+            json_patch::merge(&mut all, &more);
+            checks(&release(json!({"healthCheckExprs": [all]})))
+        };
+        assert!(check(json!({"failed": "status.down", "inProgress": ""})).is_ok());
+        let error = check(json!({"failed": "status.("})).expect_err("no expression");
+        assert!(error.starts_with("spec.healthCheckExprs[0].failed: "), "{error}");
+    }
+
     #[test]
     fn schemas_are_skipped_by_action() {
         let spec = release(json!({"install": {"disableSchemaValidation": true}}));
@@ -207,6 +326,14 @@ mod tests {
         assert!(!skips_schema(&spec, Operation::Upgrade));
         let spec = release(json!({"upgrade": {"disableSchemaValidation": true}}));
         assert!(skips_schema(&spec, Operation::Upgrade));
+    }
+
+    #[test]
+    fn tests_are_run_as_the_spec_says() {
+        let filters = json!([{"name": "a"}, {"name": "b", "exclude": true}]);
+        let options = test(&release(json!({"test": {"timeout": "7s", "filters": filters}})));
+        let (only, without) = (vec!["a".to_owned()], vec!["b".to_owned()]);
+        assert_eq!(options, test::Options { timeout: Duration::from_secs(7), only, without });
     }
 
     #[test]

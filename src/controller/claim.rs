@@ -19,6 +19,12 @@ pub fn lets_go(release: &HelmRelease) -> bool {
     release.metadata.deletion_timestamp.is_some() && !kept
 }
 
+/// Whether two objects keep Helm's records in the same place: elsewhere a name means another release.
+fn same_place(one: &HelmRelease, other: &HelmRelease) -> bool {
+    one.storage_namespace() == other.storage_namespace()
+        && one.spec.kube_config == other.spec.kube_config
+}
+
 /// Whether two objects may mean the same Helm release: by the names they ask for, or by what was made for one.
 pub fn same_release(one: &HelmRelease, other: &HelmRelease) -> bool {
     let asked = |r: &HelmRelease| r.release_name().ok().map(|name| name.to_string());
@@ -50,7 +56,12 @@ pub fn taken(
     if recorded == Some(&holder(release)) {
         return None;
     }
-    let others = || all.iter().filter(|other| other.uid() != release.uid() && !lets_go(other));
+    let others = || {
+        let rival = |other: &&Arc<HelmRelease>| {
+            other.uid() != release.uid() && !lets_go(other) && same_place(release, other)
+        };
+        all.iter().filter(rival)
+    };
     if let Some(owner) = others().find(|other| recorded == Some(&holder(other))) {
         return Some(owner.name_any());
     }

@@ -35,13 +35,25 @@ pub struct Situation {
     pub removable: bool,
     /// Whether the name of an uninstalled release whose history was kept may be used again.
     pub reuse: bool,
-    /// Why the chart may not be replaced: it has another name now, and nothing says that this is meant.
-    pub renamed: Option<String>,
+    /// What the chart's other name leads to, if it has one now.
+    pub renamed: Option<Renamed>,
     /// When the last attempt ended: the latest record was written, or what a failed install left was removed.
     pub last_attempt: Option<DateTime<Utc>>,
     /// How long a pending revision of someone else is left alone.
     pub patience: Duration,
     pub now: DateTime<Utc>,
+}
+
+/// The chart that is wanted has another name than that of the release.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Renamed {
+    Reinstall {
+        why: String,
+    },
+    /// Nobody made the release for this object: it is not taken away from whoever did.
+    NotOurs {
+        message: String,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -54,6 +66,8 @@ pub enum Decision {
     },
     Resume,
     FinishUninstall,
+    /// Runs the release's tests.
+    Test,
     /// Marks a pending revision as failed, so that the next one can follow.
     Unlock {
         why: &'static str,
@@ -66,6 +80,10 @@ pub enum Decision {
     },
     Rollback {
         to: u32,
+    },
+    /// Uninstalls the release, for another chart to take its place.
+    Reinstall {
+        why: String,
     },
     /// Uninstalls what a failed action left.
     Remove,
@@ -116,6 +134,7 @@ pub fn decide(state: &State, situation: &Situation) -> Decision {
         }
         State::Failed { remediation } => situation.failed(*remediation),
         State::OutOfSync { why } => situation.upgrade(why.clone()),
+        State::Untested => Decision::Test,
         State::InSync => Decision::Ready,
     }
 }
@@ -133,8 +152,12 @@ fn exhausted(action: &str, failures: u64) -> Decision {
 
 impl Situation {
     fn upgrade(&self, why: String) -> Decision {
-        if let Some(message) = &self.renamed {
-            return Stall { reason: reason::UNSUPPORTED, message: message.clone() };
+        match &self.renamed {
+            Some(Renamed::Reinstall { why }) => return Decision::Reinstall { why: why.clone() },
+            Some(Renamed::NotOurs { message }) => {
+                return Stall { reason: reason::UNSUPPORTED, message: message.clone() };
+            }
+            None => {}
         }
         if let Some(pause) = self.upgrade_retry {
             return self.after(pause, self.upgrade_failures, Upgrade { why });
@@ -391,13 +414,18 @@ mod tests {
 
     #[test]
     fn a_chart_of_another_name_needs_a_word() {
-        let renamed = Situation { renamed: Some("a, not b".into()), ..situation() };
+        let ours = Renamed::Reinstall { why: "a, not b".into() };
+        let ours = Situation { renamed: Some(ours), ..situation() };
+        let theirs = Renamed::NotOurs { message: "a, not b".into() };
+        let theirs = Situation { renamed: Some(theirs), ..situation() };
         for state in [
             State::OutOfSync { why: "x".into() },
             State::Unmanaged { why: "x".into() },
             State::Failed { remediation: false },
         ] {
-            assert_eq!(stalled(&decide(&state, &renamed)), Some(reason::UNSUPPORTED), "{state:?}");
+            assert_eq!(stalled(&decide(&state, &theirs)), Some(reason::UNSUPPORTED), "{state:?}");
+            let decision = decide(&state, &ours);
+            assert_eq!(decision, Decision::Reinstall { why: "a, not b".into() }, "{state:?}");
         }
     }
 

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
+use pinnace_registry::verify::Verdict;
 use serde_json::{Value, json};
 
 use super::report::FIELD_MANAGER;
@@ -19,6 +20,8 @@ use crate::model::condition::READY;
 /// The longest value of a label (Kubernetes' `LabelValueMaxLength`), in bytes.
 const MAX_LABEL: usize = 63;
 const PULLED: &str = "ChartPullSucceeded";
+/// Whether the chart is signed as is asked for; not there if nobody asks.
+const VERIFIED: &str = "SourceVerified";
 
 /// Makes the object say which chart was pulled, or why none was. Writes nothing if it says so already.
 pub async fn publish(
@@ -117,17 +120,32 @@ fn status(
     };
     status.observed_source_artifact_revision =
         template.spec.digest.as_ref().map(ToString::to_string);
-    let old = before.conditions.iter().find(|c| c.type_ == READY);
-    let since = old.filter(|c| c.status == value).map(|c| c.last_transition_time.clone());
-    status.conditions = vec![Condition {
-        type_: READY.into(),
-        status: value.into(),
-        reason,
-        message,
-        observed_generation: Some(generation),
-        last_transition_time: since.unwrap_or(Time(now)),
-    }];
+    let condition = |type_: &str, value: &str, reason: String, message: String| {
+        let old = before.conditions.iter().find(|c| c.type_ == type_);
+        let since = old.filter(|c| c.status == value).map(|c| c.last_transition_time.clone());
+        Condition {
+            type_: type_.into(),
+            status: value.into(),
+            reason,
+            message,
+            observed_generation: Some(generation),
+            last_transition_time: since.unwrap_or(Time(now)),
+        }
+    };
+    status.conditions = vec![condition(READY, value, reason, message)];
+    if let Some((value, reason, message)) = outcome.ok().and_then(verified) {
+        status.conditions.push(condition(VERIFIED, value, reason.to_owned(), message));
+    }
     status
+}
+
+/// Status, reason and message of [`VERIFIED`].
+fn verified(pulled: &Pulled) -> Option<(&'static str, &'static str, String)> {
+    match pulled.signed.as_ref()? {
+        Verdict::Signed(by) => Some(("True", "Succeeded", format!("signed: {by}"))),
+        Verdict::Warned(why) => Some(("False", "VerificationError", why.clone())),
+        Verdict::NotAsked => None,
+    }
 }
 
 /// Whether the live object says everything that is wanted.

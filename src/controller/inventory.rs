@@ -1,6 +1,7 @@
 //! Watches on the metadata of what releases are made of: whoever deletes or changes an object of a release wakes
 //! its HelmRelease. One watch for each kind and namespace, of objects that Helm manages.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -24,13 +25,22 @@ const MANAGED: &str = "app.kubernetes.io/managed-by=Helm";
 /// A kind and a namespace.
 type Watched = (ApiResource, String);
 
+/// How far some objects are watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tracking {
+    /// Each one in a namespace was watched before.
+    pub before: bool,
+    /// Nothing can happen to any of them unseen.
+    pub complete: bool,
+}
+
 /// The kinds and namespaces that are watched. Clones share them.
 #[derive(Clone)]
 pub struct Inventory {
     cluster: Cluster,
     memory: Memory,
     wake: mpsc::Sender<()>,
-    watched: Arc<Mutex<HashSet<Watched>>>,
+    watched: Arc<Mutex<HashMap<Watched, bool>>>,
     stop: CancellationToken,
 }
 
@@ -47,23 +57,35 @@ impl Inventory {
 
     /// Watches what these objects, which have been placed, are of. Kinds that may not be watched are left to
     /// the interval.
-    pub async fn track(&self, objects: &[Object]) {
+    pub async fn track(&self, objects: &[Object]) -> Tracking {
+        let mut tracking = Tracking { before: true, complete: true };
         for object in objects {
             let key = &object.key;
             let Ok(kind) = self.cluster.discovery().kind(&key.api_version, &key.kind).await else {
+                tracking.complete = false;
                 continue;
             };
             // What is not in a namespace is the administrator's: it is not watched.
-            let Some(namespace) = key.namespace.clone() else { continue };
+            let Some(namespace) = key.namespace.clone() else {
+                tracking.complete = false;
+                continue;
+            };
             let resource = kind.resource;
             let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
-            if watched.insert((resource.clone(), namespace.clone())) {
-                tokio::spawn(self.clone().watch(resource, namespace));
+            match watched.entry((resource.clone(), namespace.clone())) {
+                Entry::Occupied(alive) => tracking.complete &= *alive.get(),
+                Entry::Vacant(place) => {
+                    place.insert(true);
+                    tokio::spawn(self.clone().watch(resource, namespace));
+                    tracking.before = false;
+                }
             }
         }
+        tracking
     }
 
     async fn watch(self, resource: ApiResource, namespace: String) {
+        let key = (resource.clone(), namespace.clone());
         let client = self.cluster.client().clone();
         let api: Api<PartialObjectMeta<DynamicObject>> =
             Api::namespaced_with(client, &namespace, &resource);
@@ -74,15 +96,23 @@ impl Inventory {
         while let Some(event) = events.next().await {
             let changed = match event {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
-                    known.changed(&object.metadata)
+                    known.changed(&object.metadata).into_iter().collect()
                 }
-                // What went while the connection was broken is found at the interval.
-                Ok(Event::Delete(object)) => known.gone(&object.metadata),
-                Ok(Event::Init | Event::InitDone) => None,
-                Err(error) if refused(&error) => break,
-                Err(_) => None,
+                Ok(Event::Delete(object)) => known.gone(&object.metadata).into_iter().collect(),
+                Ok(Event::Init) => {
+                    known.begin();
+                    Vec::new()
+                }
+                // What went while the connection was broken.
+                Ok(Event::InitDone) => known.missing(),
+                Err(error) if refused(&error) => {
+                    let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+                    watched.insert(key, false);
+                    break;
+                }
+                Err(_) => Vec::new(),
             };
-            if let Some(owner) = changed {
+            for owner in changed {
                 self.memory.saw_change_of(&owner.release);
                 // If there is a wake under way already, it comes after this change.
                 let _ = self.wake.try_send(());
@@ -101,23 +131,47 @@ fn refused(failure: &watcher::Error) -> bool {
     }
 }
 
-/// By UID, what was last seen of each object.
+/// By UID, what was last seen of each object, and whose it is.
 #[derive(Default)]
-struct Known(HashMap<String, u64>);
+struct Known {
+    objects: HashMap<String, (u64, Owner)>,
+    /// The UIDs that the list at hand has named.
+    listed: HashSet<String>,
+}
 
 impl Known {
     /// Whose release it is, if someone other than [`FIELD_MANAGER`] has changed the object.
     fn changed(&mut self, live: &ObjectMeta) -> Option<Owner> {
         let owner = Owner::of(live)?;
-        let now = print(live);
-        let before = self.0.insert(live.uid.clone().unwrap_or_default(), now);
-        let news = before.is_some_and(|before| before != now);
+        let (now, uid) = (print(live), live.uid.clone().unwrap_or_default());
+        self.listed.insert(uid.clone());
+        let before = self.objects.insert(uid, (now, owner.clone()));
+        let news = before.is_some_and(|(before, _)| before != now);
         (news && !last_written_by_us(live)).then_some(owner)
     }
 
     fn gone(&mut self, live: &ObjectMeta) -> Option<Owner> {
-        self.0.remove(live.uid.as_deref().unwrap_or_default());
+        self.objects.remove(live.uid.as_deref().unwrap_or_default());
         Owner::of(live)
+    }
+
+    /// All objects are listed anew.
+    fn begin(&mut self) {
+        self.listed.clear();
+    }
+
+    /// Forgets what was known and is not in the list; returns whose it was.
+    fn missing(&mut self) -> Vec<Owner> {
+        let listed = std::mem::take(&mut self.listed);
+        let mut owners = Vec::new();
+        self.objects.retain(|uid, (_, owner)| {
+            let there = listed.contains(uid);
+            if !there {
+                owners.push(owner.clone());
+            }
+            there
+        });
+        owners
     }
 }
 
@@ -165,6 +219,19 @@ mod tests {
             ],
         }))
         .expect("metadata")
+    }
+
+    #[test]
+    fn what_went_unseen_is_missing_from_the_next_list() {
+        let mut known = Known::default();
+        known.begin();
+        known.changed(&live(1, 1, "09"));
+        assert_eq!(known.missing(), []);
+        known.begin();
+        let owners: Vec<String> = known.missing().into_iter().map(|o| o.release).collect();
+        assert_eq!(owners, ["r"]);
+        known.begin();
+        assert_eq!(known.missing(), []);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use super::{claim, decide};
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
+use crate::release::storage::Written;
 
 /// When an object is looked at again if nothing happens before: after this time, or not at all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,15 +65,22 @@ struct Inner {
     causes: HashMap<String, (String, u64)>,
     /// By UID: what each HelmRelease means for the Helm release that it names.
     standings: HashMap<String, String>,
+    /// The Secrets that each HelmRepository names.
+    secrets: HashMap<String, Vec<String>>,
 }
 
 /// A cheap handle; clones share what is remembered.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Mutex<Inner>>);
+pub struct Memory(Arc<Mutex<Inner>>, Written);
 
 impl Memory {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The release records that this process writes: they are no news to it.
+    pub fn written(&self) -> &Written {
+        &self.1
     }
 
     fn cause(&self, cause: String, version: Option<String>) {
@@ -88,11 +96,37 @@ impl Memory {
     /// A HelmRepository was seen.
     pub fn saw_repository(&self, repository: &HelmRepository) {
         self.cause(repository_cause(&repository.name_any()), repository.resource_version());
+        let spec = &repository.spec;
+        let named = [&spec.secret_ref, &spec.cert_secret_ref, &spec.proxy_secret_ref];
+        let named = named.into_iter().flatten().map(|secret| secret.name.clone()).collect();
+        self.inner().secrets.insert(repository.name_any(), named);
+    }
+
+    /// The Secrets by which the chart of a release is had and judged.
+    fn secrets_of_chart(&self, release: &HelmRelease) -> Vec<String> {
+        let Some(chart) = &release.spec.chart else { return Vec::new() };
+        let verify = chart.spec.verify.as_ref().and_then(|verify| verify.secret_ref.as_ref());
+        let inner = self.inner();
+        let named = inner.secrets.get(&chart.spec.source_ref.name).into_iter().flatten();
+        named.cloned().chain(verify.map(|secret| secret.name.clone())).collect()
+    }
+
+    /// Whether the chart of a release depends on the object of this kind and name: on one of its Secrets, or
+    /// on the table of mirrors.
+    pub fn is_of_chart(&self, release: &HelmRelease, kind: &str, name: &str) -> bool {
+        match kind {
+            "ConfigMap" => name == super::source::TABLE,
+            "Secret" => self.secrets_of_chart(release).iter().any(|secret| secret == name),
+            _ => false,
+        }
     }
 
     /// A release record was seen; `release` is Helm's name.
     pub fn saw_record(&self, release: &str, record: &PartialObjectMeta<Secret>) {
-        self.cause(record_cause(release), record.metadata.resource_version.clone());
+        let version = record.metadata.resource_version.clone();
+        if !version.as_ref().is_some_and(|version| self.1.knows(version)) {
+            self.cause(record_cause(release), version);
+        }
     }
 
     /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its
@@ -149,6 +183,9 @@ impl Memory {
         for reference in &release.spec.depends_on {
             causes.push(dependency_cause(&reference.name));
         }
+        causes.push(values_cause("ConfigMap", super::source::TABLE));
+        let secrets = self.secrets_of_chart(release);
+        causes.extend(secrets.iter().map(|name| values_cause("Secret", name)));
         for reference in &release.spec.values_from {
             causes.push(values_cause(super::values::kind(reference), &reference.name));
         }

@@ -1,5 +1,7 @@
 //! What Helm's storage holds of a release: all reads of it in one place.
 
+use super::state::TestFailures;
+use super::status::test_failed;
 use crate::api::helm_release::Snapshot;
 use crate::release::storage::{Storage, Stored, Summary};
 use crate::release::{Error, Status};
@@ -43,9 +45,13 @@ pub async fn rollback_target(
     storage: &Storage,
     observation: &Observation,
     history: &[Snapshot],
+    tests: Option<TestFailures>,
 ) -> Result<Option<Stored>, Error> {
     let latest = observation.version();
-    for snapshot in history.iter().filter(|s| good(&s.status) && s.version < i64::from(latest)) {
+    // What failed its tests is no place to go back to, if that counts.
+    let failed = |s: &Snapshot| tests == Some(TestFailures::Count) && test_failed(s);
+    let good = |s: &&Snapshot| good(&s.status) && s.version < i64::from(latest) && !failed(s);
+    for snapshot in history.iter().filter(good) {
         let stored =
             observation.revisions.iter().find(|r| i64::from(r.version) == snapshot.version);
         let Some(revision) = stored else { continue };
@@ -56,7 +62,8 @@ pub async fn rollback_target(
         }
     }
     // The history does not know: what the storage says has to do.
-    let older = |r: &&Summary| r.version < latest;
+    let known = |version: u32| history.iter().find(|s| s.version == i64::from(version));
+    let older = |r: &&Summary| r.version < latest && !known(r.version).is_some_and(failed);
     let target = observation
         .revisions
         .iter()

@@ -93,17 +93,20 @@ async fn fill(
     let pulled = context.sources.chart(release, &chart.spec).await.map_err(|e| e.to_string())?;
     plan.chart = Some(format!("{}@{}", pulled.chart.name(), pulled.chart.version()));
     plan.chart_digest = Some(pulled.digest.clone());
-    let storage = Storage::new(context.client.clone(), &release.storage_namespace(), name)
-        .held_by(&claim::holder(release));
+    let cluster = context.targets.of(release).await.map_err(|e| e.to_string())?.cluster;
+    let client = cluster.client().clone();
+    let storage =
+        Storage::new(client, &release.storage_namespace(), name).held_by(&claim::holder(release));
     let question = Question {
         release,
         storage: &storage,
         chart: pulled.chart.clone(),
+        mirrors: &pulled.mirrors,
         values: &values.merged,
         redactor: &values.redactor,
     };
     let _permit = context.renderings.acquire().await;
-    let found = preview::run(&context.cluster, &question).await.map_err(|e| e.to_string())?;
+    let found = preview::run(&cluster, &question).await.map_err(|e| e.to_string())?;
     tell(plan, &found);
     Ok(())
 }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use pinnace_engine::Chart;
 use pinnace_engine::render::Operation;
+use pinnace_registry::Rules;
 use serde_json::{Map, Value};
 
 use super::redactor::Redactor;
-use super::{act, post_render, render};
+use super::{act, mirrored, post_render, render};
 use crate::api::helm_release::HelmRelease;
 use crate::cluster::object::Owner;
 use crate::cluster::preview::{self, Change, Difference};
@@ -27,6 +28,8 @@ pub enum Error {
     Render(#[from] render::Error),
     #[error(transparent)]
     PostRender(#[from] post_render::Error),
+    #[error(transparent)]
+    Mirrored(#[from] mirrored::Error),
 }
 
 /// What is asked about.
@@ -35,6 +38,8 @@ pub struct Question<'a> {
     pub release: &'a HelmRelease,
     pub storage: &'a Storage,
     pub chart: Arc<Chart>,
+    /// Where the images are that the chart names.
+    pub mirrors: &'a Rules,
     pub values: &'a Map<String, Value>,
     /// Hides what must not be shown.
     pub redactor: &'a Redactor,
@@ -94,6 +99,7 @@ pub async fn run(cluster: &Cluster, question: &Question<'_>) -> Result<Preview, 
     };
     let (mut rendered, _) = render::run(cluster, input).await?;
     post_render::apply(&mut rendered, &release.spec)?;
+    mirrored::apply(&mut rendered, question.mirrors)?;
 
     let place = |yaml: String| placed(cluster, yaml, release.release_namespace());
     let objects = place(rendered.manifest()).await?;

@@ -23,8 +23,9 @@ use super::memory::{Memory, Rest};
 use super::metrics::Reconciliations;
 use super::redactor::Redactor;
 use super::session::Session;
+use super::target::{Target, Targets};
 use super::{
-    dependencies, plan, post_render, preempt, report::Report, selector, source, status,
+    act, dependencies, plan, post_render, preempt, report::Report, selector, source, status,
     unsupported, values,
 };
 use crate::api::helm_release::HelmRelease;
@@ -45,8 +46,8 @@ type Lock = tokio::sync::Mutex<()>;
 /// What all reconciliations share.
 pub struct Context {
     pub(super) client: Client,
-    pub(super) cluster: Cluster,
     pub(super) inventory: Inventory,
+    pub(super) targets: Targets,
     pub(super) identity: String,
     pub(super) sources: source::Sources,
     pub(super) newest: preempt::Newest,
@@ -90,7 +91,7 @@ impl Context {
                 releases.clone(),
                 memory.clone(),
             ),
-            cluster,
+            targets: Targets::new(client.clone(), cluster),
             sources: source::Sources::new(client.clone(), cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
@@ -283,6 +284,9 @@ async fn reconcile(
     {
         return refuse(&mut report, reason::UNSUPPORTED, &invalid).await;
     }
+    if let Err(invalid) = act::checks(release) {
+        return refuse(&mut report, reason::INVALID_CEL_EXPRESSION, &invalid).await;
+    }
     if release.spec.chart.is_none() {
         return refuse(&mut report, reason::UNSUPPORTED, "spec.chart is not set: name a chart")
             .await;
@@ -292,7 +296,14 @@ async fn reconcile(
     if !has_finalizer(release) {
         set_finalizer(context, release, true).await?;
     }
-    let mut session = Session::new(release, release_name.as_str(), context, report);
+    let target = match context.targets.of(release).boxed().await {
+        Ok(target) => target,
+        Err(error) => {
+            let (reason, message) = (reason::REST_CLIENT_ERROR, error.to_string());
+            return not_ready(&mut report, context, release, reason, &message, None).await;
+        }
+    };
+    let mut session = Session::new(release, release_name.as_str(), context, target, report);
     let outcome = steps(&mut session, release, context).await;
     *redactor = session.report.redactor.clone();
     outcome
@@ -306,13 +317,13 @@ async fn steps(
 ) -> Result<Rest, Error> {
     let Some(template) = &release.spec.chart else { return Ok(Rest::UNTIL_CHANGE) };
     session.forced = requests(&mut session.report, release);
-    session.report.status.storage_namespace = Some(release.storage_namespace());
     let chart_object = format!("{}/{}", release.helm_chart_namespace(), release.helm_chart_name());
     session.report.status.helm_chart = Some(chart_object);
     let values = read_values(session, release, context).await;
     if let Some(rest) = session.begin().boxed().await? {
         return Ok(rest);
     }
+    session.report.status.storage_namespace = Some(release.storage_namespace());
     if let Some(rest) = waits(session, release, context).await? {
         return Ok(rest);
     }
@@ -320,8 +331,8 @@ async fn steps(
         Ok(values) => values,
         Err(error) => {
             let message = format!("could not resolve values: {error}");
-            return not_ready(session, context, release, reason::VALUES_ERROR, &message, None)
-                .await;
+            let (report, reason) = (&mut session.report, reason::VALUES_ERROR);
+            return not_ready(report, context, release, reason, &message, None).await;
         }
     };
     let pulled = context.sources.chart(release, &template.spec).boxed().await;
@@ -337,7 +348,8 @@ async fn steps(
         Ok(pulled) => pulled,
         Err(error) => {
             let (reason, asked) = (error.reason(), error.retry_after());
-            return not_ready(session, context, release, reason, &error.to_string(), asked).await;
+            let (report, message) = (&mut session.report, error.to_string());
+            return not_ready(report, context, release, reason, &message, asked).await;
         }
     };
     session.run(&pulled, &values.merged).boxed().await
@@ -412,14 +424,13 @@ async fn refuse(report: &mut Report, reason: &str, message: &str) -> Result<Rest
 
 /// What is wanted cannot be had for now. The release stays as it is.
 async fn not_ready(
-    session: &mut Session<'_>,
+    report: &mut Report,
     context: &Context,
     release: &HelmRelease,
     reason: &str,
     message: &str,
     asked: Option<Duration>,
 ) -> Result<Rest, Error> {
-    let report = &mut session.report;
     let pause = context.memory.pause(&release.uid().unwrap_or_default(), asked);
     let text = report.redactor.redact(message);
     let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == text);
@@ -435,7 +446,7 @@ async fn not_ready(
 async fn finalize(
     release: &HelmRelease,
     context: &Context,
-    report: Report,
+    mut report: Report,
     redactor: &mut Redactor,
 ) -> Result<Rest, Error> {
     // What was made is what goes, even if the spec says another name since.
@@ -444,7 +455,17 @@ async fn finalize(
     if let Some(name) = name.filter(|_| !release.is_suspended()) {
         let lock = context.lock(&name);
         let _alone = lock.lock().await;
-        let mut session = Session::new(release, &name, context, report);
+        let Some(target) = way_out(release, context, &mut report).await? else {
+            set_finalizer(context, release, false).await?;
+            return Ok(Rest::UNTIL_CHANGE);
+        };
+        let target = match target {
+            Ok(target) => target,
+            Err(rest) => return Ok(rest),
+        };
+        let kept = report.status.storage_namespace.clone();
+        let mut session =
+            Session::new(release, &name, context, target, report).stored_in(kept.as_deref());
         let _ = read_values(&mut session, release, context).await;
         let gone = session.uninstall().boxed().await;
         *redactor = session.report.redactor.clone();
@@ -455,6 +476,28 @@ async fn finalize(
     }
     set_finalizer(context, release, false).await?;
     Ok(Rest::UNTIL_CHANGE)
+}
+
+/// How a release can be reached that is to be uninstalled. None: what leads there is gone, and nothing can be done.
+/// An error: not now.
+async fn way_out(
+    release: &HelmRelease,
+    context: &Context,
+    report: &mut Report,
+) -> Result<Option<Result<Target, Rest>>, Error> {
+    let found = match context.targets.lost(release).await {
+        Ok(true) => return Ok(None),
+        Ok(false) => context.targets.of(release).boxed().await,
+        Err(error) => Err(error),
+    };
+    match found {
+        Ok(target) => Ok(Some(Ok(target))),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => {
+            let (reason, message) = (reason::REST_CLIENT_ERROR, error.to_string());
+            not_ready(report, context, release, reason, &message, None).await.map(|r| Some(Err(r)))
+        }
+    }
 }
 
 fn has_finalizer(release: &HelmRelease) -> bool {
@@ -470,8 +513,13 @@ async fn set_finalizer(
     let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
     let name = release.name_any();
     let mut tries = 0;
+    let mut known = on.then(|| release.clone());
     loop {
-        let Some(live) = error::retried(|| api.get_opt(&name)).await? else { return Ok(()) };
+        let live = match known.take() {
+            Some(known) => Some(known),
+            None => error::retried(|| api.get_opt(&name)).await?,
+        };
+        let Some(live) = live else { return Ok(()) };
         if live.uid() != release.uid() || has_finalizer(&live) == on {
             return Ok(());
         }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::memory::Memory;
 use super::redactor::Redactor;
-use super::status::Draft;
+use super::status::{Draft, Tests};
 use crate::api::helm_release::{HelmRelease, HelmReleaseStatus};
 use crate::cluster::error::{is_code, retried};
 use crate::cluster::events::Events;
@@ -25,6 +25,7 @@ pub struct Report {
     about: ObjectReference,
     name: String,
     generation: i64,
+    tests: Tests,
     written: HelmReleaseStatus,
     pub status: HelmReleaseStatus,
     pub redactor: Redactor,
@@ -40,6 +41,7 @@ impl Report {
             about: release.object_ref(&()),
             name: release.name_any(),
             generation: release.metadata.generation.unwrap_or(0),
+            tests: Tests::of(release),
             status: written.clone(),
             written,
             redactor: Redactor::default(),
@@ -48,8 +50,8 @@ impl Report {
 
     /// The status, to be changed as of now.
     pub fn draft(&mut self) -> Draft<'_> {
-        let (status, generation) = (&mut self.status, self.generation);
-        Draft { status, generation, now: Timestamp::now() }
+        let (generation, tests) = (self.generation, self.tests);
+        Draft { status: &mut self.status, generation, tests, now: Timestamp::now() }
     }
 
     /// Writes the status if it has changed. An object that is gone needs none.

@@ -166,7 +166,7 @@ pub async fn run(client: &Client, order: &Order) -> Result<Outcome, Error> {
         let stored = storage.get(newest.version).await?;
         tell(&mut report, &stored, &done).await?;
     }
-    Ok(Outcome::Restored(done?.version))
+    Ok(Outcome::Restored(done?.record.version))
 }
 
 /// Marks the revision as failed, in Helm's records and in the status, with as many failures as keep the controller
@@ -209,7 +209,7 @@ async fn give_up(
 async fn tell(
     report: &mut Report,
     stored: &Stored,
-    done: &Result<release::Record, release::Error>,
+    done: &Result<Stored, release::Error>,
 ) -> Result<(), Error> {
     if stored.record.info.status.is_pending() {
         return Ok(());

@@ -1,29 +1,34 @@
 //! One reconciliation of one release: observe the storage, decide, act, report; until there is nothing to do.
 //!
-//! What a decision leads to, by name: [`deploy`] (install, upgrade), [`resume`], [`rollback`], [`uninstall`],
-//! [`note`] (revisions of others), [`idle`] (nothing but [`drift`]). [`outcome`] notes what came of it, in the words of
+//! What a decision leads to, by name: [`deploy`] (install, upgrade), [`test`], [`resume`], [`rollback`],
+//! [`uninstall`], [`note`] (revisions of others), [`idle`] (nothing but [`drift`]). [`outcome`] notes what came of it, in the words of
 //! [`wording`].
 
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
 use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
+use pinnace_engine::values::merge;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::claim;
-use super::decide::{self, Decision, Situation};
+use super::decide::{self, Decision, Renamed, Situation};
 use super::memory::Rest;
+use super::mirrored;
 use super::observe::{self, Observation};
 use super::post_render;
 use super::reconcile::{Context, Error};
 use super::report::Report;
 use super::source::Pulled;
-use super::state::{self, Observed, Wanted};
-use crate::api::helm_release::{ChartNameChangeStrategy, HelmRelease};
-use crate::cluster::error;
+use super::state::{self, Observed, TestFailures, Wanted};
+use super::status::Tests;
+use super::target::Target;
+use crate::api::helm_release::{AttemptedAction, ChartNameChangeStrategy, HelmRelease};
+use crate::cluster::{Cluster, error};
 use crate::model::condition::{RELEASED, REMEDIATED, reason};
 use crate::release;
 use crate::release::record::{self, Status};
@@ -36,6 +41,7 @@ mod note;
 mod outcome;
 mod resume;
 mod rollback;
+mod test;
 mod uninstall;
 pub(super) mod wording;
 
@@ -45,6 +51,10 @@ const MAX_STEPS: usize = 10;
 pub struct Session<'a> {
     release: &'a HelmRelease,
     context: &'a Context,
+    /// Where the release is, and as whom it is reached.
+    cluster: Cluster,
+    /// Whether that is the cluster that this process watches.
+    watched: bool,
     storage: Storage,
     pub(super) report: Report,
     object: String,
@@ -53,6 +63,14 @@ pub struct Session<'a> {
     pub(super) secrets_unknown: bool,
     /// The request for one upgrade by force that is not yet fulfilled.
     pub(super) forced: Option<String>,
+    /// The values of the deployed revision, if they are to be kept (`upgrade.preserveValues`).
+    preserved: Option<Map<String, Value>>,
+    /// What was found in the storage, as long as nothing was done since.
+    observed: Option<Observation>,
+    /// Whether nothing can happen to the release's objects unseen.
+    settled: bool,
+    /// The revision that this session has just applied in full.
+    applied: Option<u32>,
 }
 
 /// What comes after a step.
@@ -63,20 +81,47 @@ enum Next {
 
 impl<'a> Session<'a> {
     /// `name` is Helm's name of the release.
-    pub fn new(release: &'a HelmRelease, name: &str, context: &'a Context, report: Report) -> Self {
-        let namespace = release.storage_namespace();
-        let storage =
-            Storage::new(context.client.clone(), &namespace, name).held_by(&claim::holder(release));
+    pub fn new(
+        release: &'a HelmRelease,
+        name: &str,
+        context: &'a Context,
+        target: Target,
+        report: Report,
+    ) -> Self {
+        let client = target.cluster.client().clone();
+        let storage = Storage::new(client, &release.storage_namespace(), name)
+            .held_by(&claim::holder(release))
+            .noted_in(context.memory.written());
         Self {
             release,
             context,
+            cluster: target.cluster,
+            watched: !target.remote,
             storage,
             report,
             object: release.name_any(),
             uid: release.uid().unwrap_or_default(),
             secrets_unknown: false,
             forced: None,
+            preserved: None,
+            observed: None,
+            applied: None,
+            settled: false,
         }
+    }
+
+    /// The same with its records where they were made, whatever the spec says since.
+    pub fn stored_in(mut self, namespace: Option<&str>) -> Self {
+        if let Some(namespace) = namespace {
+            self.storage = self.elsewhere(namespace, self.storage.release());
+        }
+        self
+    }
+
+    fn elsewhere(&self, namespace: &str, name: &str) -> Storage {
+        Storage::new(self.cluster.client().clone(), namespace, name)
+            .held_by(&claim::holder(self.release))
+            .noted_in(self.context.memory.written())
     }
 
     fn generation(&self) -> i64 {
@@ -98,8 +143,8 @@ impl<'a> Session<'a> {
         if self.outdated() {
             return Ok(Some(Rest::NONE));
         }
-        if let Some(message) = self.moved().await? {
-            return Ok(Some(self.stalled(reason::UNSUPPORTED, &message).await?));
+        if let Some(rest) = self.leave().boxed().await? {
+            return Ok(Some(rest));
         }
         let observation = Observation::of(&self.storage).await?;
         let latest = observation.latest.as_ref();
@@ -113,12 +158,14 @@ impl<'a> Session<'a> {
             );
             return Ok(Some(self.stalled(reason::STATE_ERROR, &message).await?));
         }
+        self.preserve(&observation).await?;
         let same = self.report.status.last_attempted_generation == Some(self.generation());
         let resumable = latest.is_some_and(|latest| {
             let way_back = latest.record.info.status == Status::PendingRollback;
             Observed::resumable(latest, &claim::holder(self.release)) && (way_back || same)
         });
         if !resumable {
+            self.observed = Some(observation);
             return Ok(None);
         }
         match self.resume(observation).await? {
@@ -142,23 +189,41 @@ impl<'a> Session<'a> {
         Ok(claim::taken(self.release, name, holder, &live))
     }
 
-    /// Whether the release that this object made has another name than the spec says now.
-    async fn moved(&self) -> Result<Option<String>, Error> {
-        let name = self.storage.release();
-        let Some(old) = self.report.status.history.first().filter(|head| head.name != name) else {
-            return Ok(None);
+    /// Remembers the values of the deployed revision, if the spec says that they are to be kept.
+    async fn preserve(&mut self, observation: &Observation) -> Result<(), Error> {
+        let upgrade = self.release.spec.upgrade.as_ref();
+        if upgrade.and_then(|u| u.preserve_values) != Some(true) {
+            return Ok(());
+        }
+        let mut revisions = observation.revisions.iter().rev();
+        let Some(deployed) = revisions.find(|r| r.status == Status::Deployed) else {
+            return Ok(());
         };
-        let storage =
-            Storage::new(self.context.client.clone(), self.storage.namespace(), &old.name);
-        let left = storage.list().await?;
-        Ok(left.last().filter(|l| l.status != Status::Uninstalled).map(|_| {
-            format!(
-                "spec.releaseName or spec.targetNamespace has changed: the release {} would become {name}, and \
-                 its objects would be left behind: undo the change, or delete this HelmRelease and make it \
-                 anew, or uninstall {} with helm first",
-                old.name, old.name
-            )
-        }))
+        self.preserved = match &observation.latest {
+            Some(latest) if latest.record.version == deployed.version => {
+                Some(latest.record.config.clone())
+            }
+            _ => Some(self.storage.get(deployed.version).await?.record.config),
+        };
+        Ok(())
+    }
+
+    /// What a failed test means for the release; None if none are run.
+    fn test_failures(&self) -> Option<TestFailures> {
+        let spec = &self.release.spec;
+        if Tests::of(self.release) == Tests::NotRun {
+            return None;
+        }
+        let remediation = match self.report.status.last_attempted_release_action {
+            Some(AttemptedAction::Install) => spec.install_remediation(),
+            Some(AttemptedAction::Upgrade) => spec.upgrade_remediation(),
+            // What was adopted has nothing to go back to.
+            None => return Some(TestFailures::Ignored),
+        };
+        Some(match remediation.ignore_test_failures {
+            true => TestFailures::Ignored,
+            false => TestFailures::Count,
+        })
     }
 
     fn hide_values_of(&mut self, latest: Option<&Stored>) {
@@ -173,6 +238,11 @@ impl<'a> Session<'a> {
         pulled: &Pulled,
         config: &Map<String, Value>,
     ) -> Result<Rest, Error> {
+        let merged = self.preserved.take().map(|mut kept| {
+            merge(&mut kept, config.clone());
+            kept
+        });
+        let config = merged.as_ref().unwrap_or(config);
         let config_digest = record::config_digest(config);
         let version = pulled.chart.version();
         self.report.draft().attempt(version, &pulled.digest, &config_digest);
@@ -183,7 +253,10 @@ impl<'a> Session<'a> {
             if self.outdated() {
                 return Ok(Rest::NONE);
             }
-            let observation = Observation::of(&self.storage).await?;
+            let observation = match self.observed.take() {
+                Some(known) => known,
+                None => Observation::of(&self.storage).await?,
+            };
             let decision = self.decide(&observation, pulled, config).await?;
             tracing::debug!(release = self.object, ?decision, "decided");
             match self.act(decision, observation, pulled, config).await? {
@@ -213,8 +286,10 @@ impl<'a> Session<'a> {
             chart_digest: self.release.counts_digest().then_some(&pulled.digest),
             config,
             post_rendering: None,
+            tests: self.test_failures(),
         };
-        let post_rendering = post_render::digest(&self.release.spec);
+        let post_rendering =
+            mirrored::digest(&pulled.mirrors, post_render::digest(&self.release.spec));
         let wanted = Wanted { post_rendering: post_rendering.as_deref(), ..wanted };
         let mut state = state::of(&observed, &wanted);
         if let (state::State::InSync, Some(at)) = (&state, &self.forced) {
@@ -222,7 +297,8 @@ impl<'a> Session<'a> {
         }
         let target = match state {
             state::State::Failed { .. } => {
-                observe::rollback_target(&self.storage, observation, &status.history).await?
+                let tests = self.test_failures();
+                observe::rollback_target(&self.storage, observation, &status.history, tests).await?
             }
             _ => None,
         };
@@ -260,8 +336,8 @@ impl<'a> Session<'a> {
         written.or_else(|| told.max())
     }
 
-    /// Why an upgrade would put another chart into the release without a word that this is meant.
-    fn renamed(&self, observation: &Observation, pulled: &Pulled) -> Option<String> {
+    /// What an upgrade means that would put another chart into the release.
+    fn renamed(&self, observation: &Observation, pulled: &Pulled) -> Option<Renamed> {
         let latest = &observation.latest.as_ref()?.record;
         let upgrade = self.release.spec.upgrade.as_ref();
         let strategy = upgrade.and_then(|u| u.chart_name_change_strategy).unwrap_or_default();
@@ -269,11 +345,19 @@ impl<'a> Session<'a> {
         if old == new || strategy == ChartNameChangeStrategy::InPlaceUpdate {
             return None;
         }
-        Some(format!(
-            "the chart of the release is {old}, and {new} is wanted: reinstalling is not supported by this \
-             version: set spec.upgrade.chartNameChangeStrategy to InPlaceUpdate, or delete this HelmRelease \
-             and make it anew"
-        ))
+        let made = self.report.status.history.first().is_some_and(|head| {
+            head.chart_name == old && head.version == i64::from(latest.version)
+        });
+        Some(if made {
+            Renamed::Reinstall { why: format!("its chart is {old}, not {new}") }
+        } else {
+            Renamed::NotOurs {
+                message: format!(
+                    "the chart of the release is {old}, it was not installed for this object, and {new} is \
+                     wanted: set spec.upgrade.chartNameChangeStrategy to InPlaceUpdate, or uninstall it first"
+                ),
+            }
+        })
     }
 
     async fn act(
@@ -300,6 +384,8 @@ impl<'a> Session<'a> {
             Decision::Rollback { to } => self.rollback(observation, to).await,
             Decision::Remove => self.remove(observation).await,
             Decision::FinishUninstall => self.finish_uninstall().await,
+            Decision::Test => self.test(observation).await,
+            Decision::Reinstall { why } => self.reinstall(observation, &why).await,
         }
     }
 
@@ -308,18 +394,19 @@ impl<'a> Session<'a> {
         preempt: Option<CancellationToken>,
         progress: Option<&'b watch::Sender<String>>,
     ) -> release::Context<'b> {
-        action_context(self.context, &self.storage, preempt, progress)
+        action_context(self.context, &self.cluster, &self.storage, preempt, progress)
     }
 }
 
 fn action_context<'b>(
     context: &'b Context,
+    cluster: &'b Cluster,
     storage: &'b Storage,
     preempt: Option<CancellationToken>,
     progress: Option<&'b watch::Sender<String>>,
 ) -> release::Context<'b> {
     release::Context {
-        cluster: &context.cluster,
+        cluster,
         storage,
         identity: &context.identity,
         stop: context.shutdown.clone(),

@@ -1,30 +1,37 @@
-//! From a HelmRelease to the chart's bytes: HelmRepository, credentials, registry, cache.
+//! From a HelmRelease to the chart's bytes: HelmRepository, credentials, mirrors, registry, signatures, cache.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt as _;
-use k8s_openapi::api::core::v1::Secret;
 use kube::Client;
 use kube::api::Api;
 use pinnace_engine::Chart;
 use pinnace_engine::chart::ValuesFileError;
 use pinnace_engine::version::{Constraint, Version};
-use pinnace_registry::{Cache, Credentials, Limits, PulledChart, Reference};
+use pinnace_registry::verify::Verdict;
+use pinnace_registry::{Cache, Digest, PulledChart, Reference, Registries, RegistriesError, Rules};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::{Mutex, Semaphore};
 
 use super::render::told;
 use super::unsupported::{self, Unsupported};
 use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
-use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec};
+use crate::api::helm_repository::HelmRepository;
 use crate::cluster::error::{explain, retried};
 use crate::model::condition::reason;
 
+mod access;
 mod answers;
+mod signatures;
+mod table;
 
+use access::Secrets;
 use answers::{Answers, Question};
+use signatures::{Asked, Verdicts};
+pub use table::TABLE;
+use table::Table;
 
 /// Parsed charts that are kept in memory.
 const PARSED: usize = 16;
@@ -39,6 +46,10 @@ pub struct Pulled {
     /// Bytes of the archive.
     pub size: usize,
     pub chart: Arc<Chart>,
+    /// Where the images are that the chart names.
+    pub mirrors: Arc<Rules>,
+    /// By whom it is signed, if anybody was asked for.
+    pub signed: Option<Verdict>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +70,12 @@ pub enum Error {
     Secret { name: String, key: &'static str, instead: &'static str },
     #[error("Secret {name}: {}", told(source))]
     Credentials { name: String, source: pinnace_registry::CredentialsError },
+    #[error("Secret {name}: {key} {why}")]
+    SecretText { name: String, key: String, why: String },
+    #[error("ConfigMap {TABLE}: {0}")]
+    Table(table::Error),
+    #[error("spec.chart.spec.verify: {0}")]
+    Verify(String),
     #[error("{}", told(.0))]
     Reference(pinnace_registry::InvalidReference),
     #[error("{url} has no version that matches {wanted:?}: the newest are {newest}")]
@@ -66,11 +83,16 @@ pub enum Error {
     #[error("{0:?} is neither a version nor a range of versions")]
     Version(String),
     #[error("{}: {}", .0.reason(), told(.0))]
-    Registry(pinnace_registry::Error),
+    Registry(RegistriesError),
     #[error("{url} is not a chart that can be used: {message}")]
     Chart { url: String, message: String },
     #[error("{url} is chart {found}, and the release wants {wanted}")]
     OtherChart { url: String, found: String, wanted: String },
+}
+
+/// The mirrors of a namespace, as its table says now.
+pub async fn mirrors(client: &Client, namespace: &str) -> Result<Rules, Error> {
+    Table::read(client, namespace).await.map(|table| table.rules)
 }
 
 impl Error {
@@ -82,6 +104,9 @@ impl Error {
             | Self::Unsupported { .. }
             | Self::Suspended { .. }
             | Self::Secret { .. }
+            | Self::SecretText { .. }
+            | Self::Table(_)
+            | Self::Verify(_)
             | Self::Credentials { .. } => reason::SOURCE_NOT_READY,
             _ => reason::ARTIFACT_FAILED,
         }
@@ -104,15 +129,19 @@ pub struct Sources {
     /// Bounds the memory that pulls take at one time.
     at_once: Semaphore,
     answers: Answers,
+    verdicts: Verdicts,
 }
 
 impl Sources {
     pub fn new(client: Client, cache: Cache, concurrency: usize) -> Self {
         let at_once = Semaphore::new(concurrency.max(1));
-        Self { client, cache, parsed: Mutex::default(), at_once, answers: Answers::default() }
+        let (parsed, answers, verdicts) =
+            (Mutex::default(), Answers::default(), Verdicts::default());
+        Self { client, cache, parsed, at_once, answers, verdicts }
     }
 
-    /// The chart that `wanted` names. With a digest in the spec that is in the cache, no registry is asked.
+    /// The chart that `wanted` names. With a digest in the spec that is in the cache, and signatures that were
+    /// looked at before if any are asked for, no registry is asked.
     pub async fn chart(
         &self,
         release: &HelmRelease,
@@ -122,19 +151,30 @@ impl Sources {
         let repository = self.repository(&namespace, &wanted.source_ref.name).await?;
         let url = format!("{}/{}", repository.spec.url.trim_end_matches('/'), wanted.chart);
         let reference = Reference::parse(&url).map_err(Error::Reference)?;
-        let question = Question::of(&namespace, &repository, wanted);
+        let table = Table::read(&self.client, &namespace).await?;
+        let secrets = Secrets::new(self.client.clone(), &namespace);
+        let asked = Asked::of(&secrets, wanted, &table, &reference).await?;
+        let question = Question::of(&namespace, &repository, &table, wanted);
         let known = match &wanted.digest {
             Some(digest) => Some(digest.to_string()),
             None => self.answers.known(&question, release),
         };
-        let pulled = match self.cached(known.as_deref()).await {
-            Some(pulled) => pulled,
-            None => {
+        let cached = self.cached(known.as_deref()).await;
+        let verdict = known.as_deref().and_then(|digest| self.verdicts.known(digest, &asked));
+        let (pulled, signed) = match (cached, verdict) {
+            (Some(pulled), Some(verdict)) => (pulled, verdict),
+            (cached, _) => {
                 let _permit = self.at_once.acquire().await;
-                let registry = self.registry(&namespace, &repository, &reference).await?;
-                let pulled = self.pull(&registry, &reference, wanted).await?;
+                let registries = secrets.registries(&repository, &table, &reference).await?;
+                let (reference, digest) = located(&registries, &reference, wanted, known).await?;
+                let signed = asked.verify(&registries, &reference, &digest).await?;
+                self.verdicts.note(&digest, &asked, &signed);
+                let pulled = match cached {
+                    Some(pulled) => pulled,
+                    None => self.pull(&registries, &reference, &digest).await?,
+                };
                 self.answers.note(question, &pulled.digest);
-                pulled
+                (pulled, signed)
             }
         };
         let mut chart = self.parse(&url, &pulled).await?;
@@ -145,7 +185,9 @@ impl Sources {
                     .map_err(|source| Error::ValuesFiles { url: url.clone(), source })?,
             );
         }
-        Ok(Pulled { digest: pulled.digest, url, size: pulled.archive.len(), chart })
+        let (size, mirrors) = (pulled.archive.len(), Arc::new(table.rules));
+        let signed = (signed != Verdict::NotAsked).then_some(signed);
+        Ok(Pulled { digest: pulled.digest, url, size, chart, mirrors, signed })
     }
 
     async fn repository(&self, namespace: &str, name: &str) -> Result<HelmRepository, Error> {
@@ -176,59 +218,17 @@ impl Sources {
         }
     }
 
-    async fn registry(
-        &self,
-        namespace: &str,
-        repository: &HelmRepository,
-        reference: &Reference,
-    ) -> Result<pinnace_registry::Client, Error> {
-        let spec = &repository.spec;
-        let credentials = match &spec.secret_ref {
-            None => Credentials::Anonymous,
-            Some(secret) => {
-                let data = self.secret(namespace, &secret.name).await?;
-                credentials(&secret.name, &data, reference.host())?
-            }
-        };
-        let ca_certificates = match &spec.cert_secret_ref {
-            None => Vec::new(),
-            Some(secret) => {
-                let data = self.secret(namespace, &secret.name).await?;
-                vec![authority(&secret.name, &data)?]
-            }
-        };
-        let options = options(&repository.spec, credentials, ca_certificates);
-        pinnace_registry::Client::new(options).map_err(Error::Registry)
-    }
-
-    async fn secret(&self, namespace: &str, name: &str) -> Result<Data, Error> {
-        let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let secret = retried(|| api.get(name))
-            .await
-            .map_err(|source| Error::Read { what: format!("Secret {namespace}/{name}"), source })?;
-        Ok(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
-    }
-
     async fn pull(
         &self,
-        registry: &pinnace_registry::Client,
+        registries: &Registries,
         reference: &Reference,
-        wanted: &HelmChartTemplateSpec,
+        digest: &Digest,
     ) -> Result<PulledChart, Error> {
-        let version = version(registry, reference, wanted.version()).await?;
-        let reference = reference.with_tag(&version).map_err(Error::Reference)?;
-        let digest = match &wanted.digest {
-            Some(digest) => digest.to_string(),
-            None => registry.resolve(&reference).boxed().await.map_err(Error::Registry)?,
-        };
-        if let Some(pulled) = self.cached(Some(&digest)).await {
+        if let Some(pulled) = self.cached(Some(digest.as_str())).await {
             return Ok(pulled);
         }
-        let pulled = registry
-            .pull_chart(&reference, Some(&digest))
-            .boxed()
-            .await
-            .map_err(Error::Registry)?;
+        let pulled =
+            registries.pull_chart(reference, digest).boxed().await.map_err(Error::Registry)?;
         if let Err(error) = self.cache.put(&pulled).await {
             tracing::warn!(error = %told(&error), "the chart was not cached");
         }
@@ -255,64 +255,27 @@ impl Sources {
     }
 }
 
-type Data = HashMap<String, Vec<u8>>;
-
-/// How the registry of a repository is asked.
-fn options(
-    spec: &HelmRepositorySpec,
-    credentials: Credentials,
-    ca_certificates: Vec<String>,
-) -> pinnace_registry::Options {
-    let mut limits = Limits::default();
-    if let Some(timeout) = &spec.timeout {
-        limits.request_timeout = timeout.get();
+/// What is asked for by name, and the digest that this is: the one that is known, or the one of the version.
+async fn located(
+    registries: &Registries,
+    reference: &Reference,
+    wanted: &HelmChartTemplateSpec,
+    known: Option<String>,
+) -> Result<(Reference, Digest), Error> {
+    if let Some(digest) = known.and_then(|digest| digest.parse().ok()) {
+        // The version is for messages alone.
+        let reference = reference.with_tag(wanted.version()).unwrap_or_else(|_| reference.clone());
+        return Ok((reference, digest));
     }
-    pinnace_registry::Options {
-        ca_certificates,
-        credentials,
-        limits,
-        plain_http: spec.insecure == Some(true),
-        ..Default::default()
-    }
-}
-
-fn credentials(name: &str, data: &Data, host: &str) -> Result<Credentials, Error> {
-    let text = |key: &str| data.get(key).map(|v| String::from_utf8_lossy(v).trim().to_owned());
-    if let Some(config) = data.get(".dockerconfigjson") {
-        return Credentials::from_docker_config(config, host)
-            .map_err(|source| Error::Credentials { name: name.to_owned(), source });
-    }
-    match (text("username"), text("password")) {
-        (Some(username), Some(password)) => Ok(Credentials::basic(username, password)),
-        _ => Err(Error::Secret {
-            name: name.to_owned(),
-            key: ".dockerconfigjson",
-            instead: "make it with kubectl create secret docker-registry",
-        }),
-    }
-}
-
-fn authority(name: &str, data: &Data) -> Result<String, Error> {
-    if data.contains_key("tls.crt") || data.contains_key("tls.key") {
-        return Err(Error::Secret {
-            name: name.to_owned(),
-            key: "use for tls.crt and tls.key",
-            instead: "client certificates are not supported by this version",
-        });
-    }
-    match data.get("ca.crt") {
-        Some(pem) => Ok(String::from_utf8_lossy(pem).into_owned()),
-        None => Err(Error::Secret {
-            name: name.to_owned(),
-            key: "ca.crt",
-            instead: "add the certificate of the registry's authority as PEM",
-        }),
-    }
+    let version = version(registries, reference, wanted.version()).await?;
+    let reference = reference.with_tag(&version).map_err(Error::Reference)?;
+    let digest = registries.resolve(&reference).boxed().await.map_err(Error::Registry)?;
+    Ok((reference, digest))
 }
 
 /// An exact version is taken as it is; a range is looked up among the registry's tags.
 async fn version(
-    registry: &pinnace_registry::Client,
+    registries: &Registries,
     reference: &Reference,
     wanted: &str,
 ) -> Result<String, Error> {
@@ -321,7 +284,7 @@ async fn version(
     }
     let range = Constraint::parse(wanted)
         .map_err(|_| Error::Version(wanted.chars().take(100).collect()))?;
-    let versions = registry.chart_versions(reference).boxed().await.map_err(Error::Registry)?;
+    let versions = registries.chart_versions(reference).boxed().await.map_err(Error::Registry)?;
     newest(&versions, &range).ok_or_else(|| Error::NoVersion {
         url: reference.to_string(),
         wanted: wanted.to_owned(),
@@ -370,22 +333,6 @@ fn check(url: &str, chart: &Chart, wanted: &HelmChartTemplateSpec) -> Result<(),
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_repository_is_asked_with_its_credentials_and_within_its_time() {
-        let spec: HelmRepositorySpec = serde_json::from_value(serde_json::json!({
-            "url": "oci://r", "type": "oci", "insecure": true, "timeout": "7s",
-        }))
-        .expect("a spec");
-        let data = |key: &str, text: &str| (key.to_owned(), text.as_bytes().to_vec());
-        let plain = Data::from([data("username", "u\n"), data("password", "p")]);
-        let asked = options(&spec, credentials("s", &plain, "r").expect("valid"), Vec::new());
-        assert!(asked.plain_http);
-        assert_eq!(asked.limits.request_timeout, Duration::from_secs(7));
-        assert!(!matches!(asked.credentials, Credentials::Anonymous));
-        let error = credentials("s", &Data::new(), "r").expect_err("no credentials");
-        assert!(error.to_string().contains("Secret s has no .dockerconfigjson"), "{error}");
-    }
 
     #[test]
     fn ranges_are_those_of_helm() {

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::status::test_failed;
 use crate::api::helm_release::Snapshot;
 use crate::release::record::Status;
 use crate::release::storage::{Stored, Summary};
@@ -17,6 +18,15 @@ pub struct Wanted<'a> {
     pub config: &'a Map<String, Value>,
     /// Digest of what the spec changes of the rendered objects.
     pub post_rendering: Option<&'a str>,
+    /// Whether the release's tests are to be run, and what a failed one means.
+    pub tests: Option<TestFailures>,
+}
+
+/// Whether a failed test makes a release a failed one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TestFailures {
+    Count,
+    Ignored,
 }
 
 /// What Helm's storage holds.
@@ -79,6 +89,8 @@ pub enum State {
     OutOfSync {
         why: String,
     },
+    /// As it is wanted, and its tests are still to be run.
+    Untested,
     InSync,
 }
 
@@ -121,9 +133,23 @@ pub fn of(observed: &Observed<'_>, wanted: &Wanted<'_>) -> State {
     }
     match (record.info.status, difference) {
         (Status::Failed, _) => State::Failed { remediation: record.info.rollback_revision > 0 },
-        (Status::Deployed, None) => State::InSync,
+        (Status::Deployed, None) => tested(observed.history.first(), wanted.tests),
         (Status::Deployed, Some(why)) => State::OutOfSync { why },
         (status, _) => State::OutOfSync { why: format!("its status is {status}") },
+    }
+}
+
+/// What the tests of a release say that is just what is wanted.
+fn tested(head: Option<&Snapshot>, tests: Option<TestFailures>) -> State {
+    match (head, tests) {
+        (_, None) => State::InSync,
+        (Some(head), Some(failures)) if head.test_hooks.is_some() => {
+            match failures == TestFailures::Count && test_failed(head) {
+                true => State::Failed { remediation: false },
+                false => State::InSync,
+            }
+        }
+        _ => State::Untested,
     }
 }
 
@@ -177,6 +203,7 @@ mod tests {
             chart_digest: Some(wanted.1),
             config: &config,
             post_rendering: None,
+            tests: None,
         };
         of(&observed, &wanted)
     }
@@ -264,6 +291,7 @@ mod tests {
                 chart_digest: digest,
                 config: &latest.record.config,
                 post_rendering: None,
+                tests: None,
             };
             assert_eq!(of(&observed, &wanted) == State::InSync, in_sync, "{digest:?}");
         }
@@ -276,6 +304,40 @@ mod tests {
         let found = state(Some(&latest), true, ("1.2.3", DIGEST, json!({"a": 1})));
         let why = "its post-renderers or common metadata are others".to_owned();
         assert_eq!(found, State::OutOfSync { why });
+    }
+
+    #[test]
+    fn a_release_is_tested_once_and_a_failure_may_count() {
+        use TestFailures::{Count, Ignored};
+        let mut latest = stored(Status::Deployed, true);
+        let failed = State::Failed { remediation: false };
+        for (tests, phase, expected) in [
+            (None, None, State::InSync),
+            (Some(Count), None, State::Untested),
+            (Some(Count), Some("Succeeded"), State::InSync),
+            (Some(Count), Some("Failed"), failed),
+            (Some(Ignored), Some("Failed"), State::InSync),
+            (None, Some("Failed"), State::InSync),
+        ] {
+            let hook =
+                |phase| json!({"name": "t", "events": ["test"], "last_run": {"phase": phase}});
+            let hook = phase.map(hook).map(serde_json::from_value);
+            latest.record.hooks = hook.into_iter().collect::<Result<_, _>>().expect("hooks");
+            let mut head = status::snapshot(&latest, "install");
+            head.test_hooks = phase.map(|_| status::tests(&latest.record));
+            let history = [head];
+            let observed =
+                Observed { latest: Some(&latest), summary: None, history: &history, holder: "r/1" };
+            let wanted = Wanted {
+                chart_name: "c",
+                chart_version: "1.2.3",
+                chart_digest: None,
+                config: &latest.record.config,
+                post_rendering: None,
+                tests,
+            };
+            assert_eq!(of(&observed, &wanted), expected, "{tests:?} {phase:?}");
+        }
     }
 
     #[test]
@@ -294,6 +356,7 @@ mod tests {
             chart_digest: Some(DIGEST),
             config: &config,
             post_rendering: None,
+            tests: None,
         };
         let why = "its values are others".to_owned();
         assert_eq!(of(&observed, &wanted), State::Unmanaged { why });

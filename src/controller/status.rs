@@ -1,19 +1,23 @@
 //! What a HelmRelease says of itself: pure. Reasons and messages are Flux's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
 
-use crate::api::helm_release::{HelmReleaseStatus, Inventory, ResourceRef, Snapshot};
+use crate::api::helm_release::{
+    HelmRelease, HelmReleaseStatus, Inventory, ResourceRef, Snapshot, TestHookStatus,
+};
 use crate::cluster::Object;
 use crate::cluster::events::shortened;
 use crate::model::condition::{
-    DRIFTED, READY, RECONCILING, RELEASED, REMEDIATED, STALLED, reason as reasons,
+    DRIFTED, READY, RECONCILING, RELEASED, REMEDIATED, STALLED, TEST_SUCCESS, reason as reasons,
 };
-use crate::release::record;
+use crate::release::record::{self, Phase};
 use crate::release::storage::Stored;
+use crate::release::test;
 
 /// The longest message of a condition (the schema's limit is 32768), in bytes.
 const MAX_MESSAGE: usize = 4096;
@@ -22,10 +26,32 @@ const MAX_HISTORY: usize = 5;
 /// Objects that the inventory names.
 const MAX_INVENTORY: usize = 1000;
 
+/// What the tests of a release mean for it being ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tests {
+    NotRun,
+    /// They are run, and may fail.
+    Ignored,
+    Count,
+}
+
+impl Tests {
+    pub fn of(release: &HelmRelease) -> Self {
+        match &release.spec.test {
+            Some(test) if test.enable == Some(true) => match test.ignore_failures {
+                Some(true) => Self::Ignored,
+                _ => Self::Count,
+            },
+            _ => Self::NotRun,
+        }
+    }
+}
+
 /// A status that is being changed on behalf of one generation of a spec.
 pub struct Draft<'a> {
     pub status: &'a mut HelmReleaseStatus,
     pub generation: i64,
+    pub tests: Tests,
     pub now: Timestamp,
 }
 
@@ -92,7 +118,21 @@ impl Draft<'_> {
     /// What came of an install or upgrade.
     pub fn released(&mut self, succeeded: bool, reason: &str, message: &str) {
         self.remove(REMEDIATED);
+        self.remove(TEST_SUCCESS);
         self.set(RELEASED, truth(succeeded), reason, message);
+        self.ready_from_outcome();
+    }
+
+    /// The release is there, and its tests are still to be run.
+    pub fn awaiting_tests(&mut self, message: &str) {
+        self.set(TEST_SUCCESS, "Unknown", reasons::AWAITING_TESTS, message);
+        self.ready_from_outcome();
+    }
+
+    /// What came of the tests.
+    pub fn tested(&mut self, succeeded: bool, message: &str) {
+        let reason = if succeeded { reasons::TEST_SUCCEEDED } else { reasons::TEST_FAILED };
+        self.set(TEST_SUCCESS, truth(succeeded), reason, message);
         self.ready_from_outcome();
     }
 
@@ -107,6 +147,9 @@ impl Draft<'_> {
         self.remove(STALLED);
         self.remove(RECONCILING);
         self.remove(REMEDIATED);
+        if self.tests == Tests::NotRun {
+            self.remove(TEST_SUCCESS);
+        }
         let released = self.status.conditions.iter().find(|c| c.type_ == RELEASED);
         let known = released.is_some_and(|c| c.status == "True" && c.message == message);
         if !known {
@@ -137,17 +180,20 @@ impl Draft<'_> {
     fn ready_from_failure(&mut self) -> bool {
         let failed = |c: &Condition| {
             let way_back = c.type_ == REMEDIATED;
+            let tested = c.type_ == TEST_SUCCESS && self.tests == Tests::Count;
             c.observed_generation == Some(self.generation)
-                && (way_back || (c.type_ == RELEASED && c.status == "False"))
+                && (way_back || ((tested || c.type_ == RELEASED) && c.status == "False"))
         };
         self.status.conditions.iter().any(failed) && self.ready_from_outcome()
     }
 
-    /// Ready copies Remediated or else Released. A remediated release is not what was wanted, however well
+    /// Ready copies Remediated, or else TestSuccess if that counts, or else Released. A remediated release is not what was wanted, however well
     /// the way back went. False: nothing has been attempted yet.
     fn ready_from_outcome(&mut self) -> bool {
         let find = |type_: &str| self.status.conditions.iter().find(|c| c.type_ == type_).cloned();
-        let Some(outcome) = find(REMEDIATED).or_else(|| find(RELEASED)) else { return false };
+        let tested = || find(TEST_SUCCESS).filter(|_| self.tests == Tests::Count);
+        let outcome = find(REMEDIATED).or_else(tested).or_else(|| find(RELEASED));
+        let Some(outcome) = outcome else { return false };
         let value = if outcome.type_ == REMEDIATED { "False" } else { &outcome.status };
         self.set(READY, value, &outcome.reason, &outcome.message);
         true
@@ -156,6 +202,11 @@ impl Draft<'_> {
     /// Notes a revision as the newest, or anew.
     pub fn note(&mut self, snapshot: Snapshot) {
         let history = &mut self.status.history;
+        let same = |known: &&Snapshot| {
+            known.version == snapshot.version && known.digest == snapshot.digest
+        };
+        let tested = history.iter().find(same).and_then(|known| known.test_hooks.clone());
+        let snapshot = Snapshot { test_hooks: snapshot.test_hooks.or(tested), ..snapshot };
         history.retain(|known| known.version < snapshot.version);
         if snapshot.status == record::Status::Deployed.as_str() {
             for older in history.iter_mut().filter(|s| s.status == "deployed") {
@@ -223,10 +274,38 @@ pub fn snapshot(stored: &Stored, action: &str) -> Snapshot {
     }
 }
 
+/// What became of each test of a release.
+pub fn tests(record: &record::Record) -> BTreeMap<String, TestHookStatus> {
+    let told = |hook: &record::Hook| {
+        let run = &hook.last_run;
+        let phase = match run.phase {
+            Phase::NotRun => None,
+            phase => serde_json::to_value(phase).ok().and_then(|p| p.as_str().map(str::to_owned)),
+        };
+        let status = TestHookStatus {
+            last_started: run.started_at.map(|at| time(Some(at))),
+            last_completed: run.completed_at.map(|at| time(Some(at))),
+            phase,
+        };
+        (hook.name.clone(), status)
+    };
+    test::hooks_of(record).map(told).collect()
+}
+
+/// Whether a test of a revision failed.
+pub fn test_failed(snapshot: &Snapshot) -> bool {
+    let mut hooks = snapshot.test_hooks.iter().flat_map(BTreeMap::values);
+    hooks.any(|hook| hook.phase.as_deref() == Some("Failed"))
+}
+
 /// What made a revision, as far as its record tells.
 pub fn action_of(stored: &Stored) -> &'static str {
-    match (stored.record.version, stored.record.info.rollback_revision) {
+    let info = &stored.record.info;
+    // An installation over a kept history has a number of its own, and its first deployment is this one.
+    let first = info.first_deployed.is_some() && info.first_deployed == info.last_deployed;
+    match (stored.record.version, info.rollback_revision) {
         (1, _) => "install",
+        (_, 0) if first => "install",
         (_, 0) => "upgrade",
         _ => "rollback",
     }
@@ -289,7 +368,7 @@ mod tests {
     }
 
     fn draft(status: &mut HelmReleaseStatus) -> Draft<'_> {
-        Draft { status, generation: 3, now: Timestamp::UNIX_EPOCH }
+        Draft { status, generation: 3, tests: Tests::Count, now: Timestamp::UNIX_EPOCH }
     }
 
     #[test]
@@ -310,6 +389,24 @@ mod tests {
         draft(&mut status).in_sync(reasons::UPGRADE_SUCCEEDED, "good");
         assert_eq!(find(&status, READY), Some(("True", "UpgradeSucceeded")));
         assert_eq!((find(&status, STALLED), find(&status, REMEDIATED)), (None, None));
+    }
+
+    #[test]
+    fn tests_count_unless_they_may_fail() {
+        for (tests, ready) in [(Tests::Count, "False"), (Tests::Ignored, "True")] {
+            let mut status = HelmReleaseStatus::default();
+            let mut draft = Draft { tests, ..draft(&mut status) };
+            draft.released(true, reasons::INSTALL_SUCCEEDED, "good");
+            draft.awaiting_tests("soon");
+            draft.tested(false, "bad");
+            draft.in_sync(reasons::INSTALL_SUCCEEDED, "good");
+            assert_eq!(find(&status, READY).map(|c| c.0), Some(ready), "{tests:?}");
+            assert_eq!(find(&status, TEST_SUCCESS), Some(("False", "TestFailed")));
+            Draft { tests: Tests::NotRun, ..self::draft(&mut status) }
+                .in_sync(reasons::INSTALL_SUCCEEDED, "good");
+            assert_eq!(find(&status, TEST_SUCCESS), None);
+            assert_eq!(find(&status, READY).map(|c| c.0), Some("True"));
+        }
     }
 
     #[test]

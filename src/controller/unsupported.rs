@@ -1,8 +1,6 @@
 //! Which fields of a spec this version refuses: a field is either honoured or refused, never ignored.
 
-use crate::api::helm_release::{
-    ChartNameChangeStrategy, HelmRelease, ServerSideApply, WaitStrategyName,
-};
+use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
 use crate::api::reference::SourceKind;
 
@@ -14,18 +12,12 @@ pub struct Unsupported {
     pub instead: &'static str,
 }
 
-const REMOVE: &str = "remove the field";
-
 /// The first field of the spec that cannot be honoured.
 pub fn first(release: &HelmRelease) -> Option<Unsupported> {
     let own = release.own_namespace();
     let spec = &release.spec;
     let elsewhere = |namespace: &Option<String>| namespace.as_ref().is_some_and(|n| *n != own);
-    let set = |flag: Option<bool>| flag == Some(true);
     let chart = spec.chart.as_ref().map(|c| &c.spec);
-    let (install, upgrade) =
-        (spec.install.clone().unwrap_or_default(), spec.upgrade.clone().unwrap_or_default());
-    let rollback = spec.rollback.clone().unwrap_or_default();
     let checks = [
         (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
         (
@@ -39,53 +31,14 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "use a HelmRepository of the same namespace",
         ),
         (
-            chart.is_some_and(|c| c.verify.is_some()),
+            chart.and_then(|c| c.verify.as_ref()).is_some_and(|v| v.secret_ref.is_none()),
             "chart.spec.verify",
-            "pin the chart with spec.chart.spec.digest",
-        ),
-        (spec.kube_config.is_some(), "kubeConfig", "run the controller in that cluster"),
-        (
-            elsewhere(&spec.target_namespace),
-            "targetNamespace",
-            "make the HelmRelease in the namespace that it installs into",
-        ),
-        (elsewhere(&spec.storage_namespace), "storageNamespace", REMOVE),
-        (spec.service_account_name.is_some(), "serviceAccountName", REMOVE),
-        (spec.persistent_client == Some(false), "persistentClient", REMOVE),
-        (spec.test.as_ref().is_some_and(|t| set(t.enable)), "test.enable", "set it to false"),
-        (
-            spec.wait_strategy.as_ref().is_some_and(|w| w.name != WaitStrategyName::Poller),
-            "waitStrategy.name",
-            REMOVE,
-        ),
-        (!spec.health_check_exprs.is_empty(), "healthCheckExprs", REMOVE),
-        (set(install.disable_open_api_validation), "install.disableOpenAPIValidation", REMOVE),
-        (set(install.create_namespace), "install.createNamespace", REMOVE),
-        (install.server_side_apply == Some(false), "install.serverSideApply", REMOVE),
-        (set(upgrade.disable_open_api_validation), "upgrade.disableOpenAPIValidation", REMOVE),
-        (set(upgrade.force), "upgrade.force", REMOVE),
-        (set(rollback.force), "rollback.force", REMOVE),
-        (set(upgrade.preserve_values), "upgrade.preserveValues", "give all values in spec.values"),
-        (
-            set(upgrade.cleanup_on_fail),
-            "upgrade.cleanupOnFail",
-            "use upgrade.remediation, which rolls back",
-        ),
-        (set(rollback.cleanup_on_fail), "rollback.cleanupOnFail", REMOVE),
-        (
-            upgrade.server_side_apply == Some(ServerSideApply::Disabled),
-            "upgrade.serverSideApply",
-            "set it to auto or enabled",
+            "name the Secret with the public keys in secretRef; signers without keys go into the ConfigMap qdrant-cloud-registries",
         ),
         (
-            rollback.server_side_apply == Some(ServerSideApply::Disabled),
-            "rollback.serverSideApply",
-            "set it to auto or enabled",
-        ),
-        (
-            upgrade.chart_name_change_strategy == Some(ChartNameChangeStrategy::Reinstall),
-            "upgrade.chartNameChangeStrategy",
-            "set it to InPlaceUpdate",
+            spec.kube_config.as_ref().is_some_and(|k| k.config_map_ref.is_some()),
+            "kubeConfig.configMapRef",
+            "give a kubeconfig with a token in spec.kubeConfig.secretRef",
         ),
     ];
     checks
@@ -160,35 +113,7 @@ mod tests {
             ("chart.spec.sourceRef.kind", source("kind", "Bucket")),
             ("chart.spec.sourceRef.namespace", source("namespace", "other")),
             ("chart.spec.verify", chart(("verify", json!({"provider": "cosign"})))),
-            ("kubeConfig", json!({"kubeConfig": {"secretRef": {"name": "k"}}})),
-            ("targetNamespace", json!({"targetNamespace": "other"})),
-            ("storageNamespace", json!({"storageNamespace": "other"})),
-            ("serviceAccountName", json!({"serviceAccountName": "s"})),
-            ("persistentClient", json!({"persistentClient": false})),
-            ("test.enable", json!({"test": {"enable": true}})),
-            ("waitStrategy.name", json!({"waitStrategy": {"name": "legacy"}})),
-            (
-                "healthCheckExprs",
-                json!({"healthCheckExprs": [{"apiVersion": "v1", "current": "true"}]}),
-            ),
-            (
-                "install.disableOpenAPIValidation",
-                json!({"install": {"disableOpenAPIValidation": true}}),
-            ),
-            ("install.createNamespace", json!({"install": {"createNamespace": true}})),
-            ("install.serverSideApply", json!({"install": {"serverSideApply": false}})),
-            (
-                "upgrade.disableOpenAPIValidation",
-                json!({"upgrade": {"disableOpenAPIValidation": true}}),
-            ),
-            ("upgrade.force", json!({"upgrade": {"force": true}})),
-            ("upgrade.preserveValues", json!({"upgrade": {"preserveValues": true}})),
-            ("upgrade.cleanupOnFail", json!({"upgrade": {"cleanupOnFail": true}})),
-            ("upgrade.serverSideApply", json!({"upgrade": {"serverSideApply": "disabled"}})),
-            (
-                "upgrade.chartNameChangeStrategy",
-                json!({"upgrade": {"chartNameChangeStrategy": "Reinstall"}}),
-            ),
+            ("kubeConfig.configMapRef", json!({"kubeConfig": {"configMapRef": {"name": "k"}}})),
         ];
         for (field, more) in cases {
             let found = first(&release(more)).map(|u| u.field);
@@ -210,7 +135,7 @@ mod tests {
             "install": action, "upgrade": action, "driftDetection": {"mode": "warn"},
             "rollback": {"timeout": "1m", "disableWait": true, "disableHooks": true},
             "uninstall": {"keepHistory": true, "deletionPropagation": "foreground"},
-            "waitStrategy": {"name": "poller"}, "test": {"enable": false},
+            "waitStrategy": {"name": "legacy"}, "test": {"enable": true},
         });
         assert_eq!(first(&release(all)), None);
         assert_eq!(first(&release(json!({}))), None);

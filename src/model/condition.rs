@@ -20,6 +20,9 @@ pub mod reason {
     pub const UNINSTALL_FAILED: &str = "UninstallFailed";
     pub const TEST_SUCCEEDED: &str = "TestSucceeded";
     pub const TEST_FAILED: &str = "TestFailed";
+    pub const AWAITING_TESTS: &str = "AwaitingTests";
+    /// Another cluster cannot be used, or not as the account that is named.
+    pub const REST_CLIENT_ERROR: &str = "RESTClientError";
     pub const ARTIFACT_FAILED: &str = "ArtifactFailed";
     pub const SOURCE_NOT_READY: &str = "SourceNotReady";
     pub const VALUES_ERROR: &str = "ValuesError";

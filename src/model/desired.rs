@@ -10,7 +10,7 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{digest::Digest, release::ReleaseName};
+use super::{digest::Digest, redacted::Redacted, release::ReleaseName};
 
 /// The largest document that an agent accepts, in bytes.
 pub const MAX_DOCUMENT: usize = 1 << 20;
@@ -58,6 +58,25 @@ pub struct ChartSource {
     /// PEM certificates to trust for it and for the Console.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ca_certificates: Option<String>,
+    /// The way out, if there is no direct one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proxy: Option<ProxySource>,
+}
+
+/// A proxy for charts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProxySource {
+    /// `http://[user:password@]host:port`
+    #[serde(serialize_with = "exposed")]
+    pub address: Redacted<String>,
+    /// Hosts, domains and networks that are reached without it, separated by commas.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub no_proxy: String,
+}
+
+fn exposed<S: serde::Serializer>(text: &Redacted<String>, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(text.expose())
 }
 
 /// What should become of one QdrantCluster.
@@ -187,7 +206,12 @@ mod tests {
             environment: "env".into(),
             generation,
             pins: BTreeMap::from([("qdrant-operator-v2".parse().expect("name"), pin)]),
-            charts: ChartSource { url: "oci://r/c".into(), secret: None, ca_certificates: None },
+            charts: ChartSource {
+                url: "oci://r/c".into(),
+                secret: None,
+                ca_certificates: None,
+                proxy: None,
+            },
             clusters: BTreeMap::from([("c1".into(), ClusterWant::Deleted)]),
         }
     }

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::record::{Record, Status};
 use super::storage::{Storage, Stored, Summary};
 use super::{Context, Error, Options, hooks};
-use crate::cluster::apply::Plan;
+use crate::cluster::apply::{Manner, Plan};
 use crate::cluster::wait::{self, Until, Wait};
 use crate::cluster::{self, Cluster, Key, Object, crd, failure, prune};
 
@@ -24,7 +24,7 @@ pub async fn run(
     ctx: &Context<'_>,
     mut stored: Stored,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     let done = tokio::select! {
         result = steps(ctx, &mut stored, options) => result,
         () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
@@ -34,12 +34,15 @@ pub async fn run(
     match done {
         Ok(()) => {
             finish(ctx, &mut stored, options).await?;
-            Ok(stored.record)
+            Ok(stored)
         }
         Err(error) if error.leaves_pending() => Err(error),
         Err(error) => {
             let verb = verb(stored.record.info.status);
             let description = format!("{verb} \"{}\" failed: {error}", stored.record.name);
+            if options.cleanup {
+                clean_up(ctx, &stored.record).await?;
+            }
             stored.record.set_status(Status::Failed, description);
             ctx.storage.update(&mut stored).await?;
             Err(error)
@@ -62,13 +65,23 @@ fn lasting(
     error
 }
 
-/// Installs the chart's definitions. Before the revision's record is written, as in Helm: whoever finds the
-/// record pending need not know the definitions of subcharts, which records do not hold.
+/// Deletes what an action has made that no earlier revision had.
+async fn clean_up(ctx: &Context<'_>, record: &Record) -> Result<(), Error> {
+    let objects = [placed_where_served(ctx.cluster, record).await?];
+    let earlier = earlier(ctx, record.version).await?.concat();
+    let made = prune::gone(&objects, &earlier);
+    let propagation = kube::api::PropagationPolicy::Background;
+    prune::delete(ctx.cluster, &made, &ctx.owner(record), propagation).await?;
+    Ok(())
+}
+
+/// Installs the chart's definitions, and says what became of each. Before the revision's record is written, as in
+/// Helm: whoever finds the record pending need not know the definitions of subcharts, which records do not hold.
 pub async fn definitions(
     ctx: &Context<'_>,
     definitions: &[Object],
     options: &Options,
-) -> Result<(), Error> {
+) -> Result<Vec<crd::Outcome>, Error> {
     let deadline = Instant::now() + options.timeout;
     tokio::select! {
         result = crd::install(ctx.cluster, definitions, options.crds, deadline) => Ok(result?),
@@ -101,9 +114,11 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
     }
     let objects = placed(ctx.cluster, &stored.record).await?;
     let earlier = earlier(ctx, stored.record.version).await?;
-    let owner = ctx.owner();
+    let owner = ctx.owner(&stored.record);
     let plan = Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
-    plan.run(ctx.cluster, &owner).await?;
+    let method = stored.record.method();
+    plan.run(ctx.cluster, &owner, Manner { method, fields: options.fields, force: options.force })
+        .await?;
     let gone = prune::gone(&earlier, &objects);
     prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
     if options.wait {
@@ -123,12 +138,13 @@ async fn wait(
 ) -> Result<(), Error> {
     let keys: Vec<Key> = objects
         .iter()
+        .filter(|o| !is_ready_as_made(o))
         .map(|o| o.key.clone())
         .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
         .collect();
     let deadline = Instant::now() + options.timeout;
-    let wait =
-        Wait { objects: &keys, until: Until::Ready, deadline, since, progress: ctx.progress };
+    let (until, rules) = (Until::Ready, options.rules.clone());
+    let wait = Wait { objects: &keys, until, deadline, since, progress: ctx.progress, rules };
     let waited = tokio::select! {
         result = wait::ready(ctx.cluster, wait) => result,
         () = ctx.preempt.cancelled() => Err(cluster::Error::Preempted),
@@ -141,6 +157,13 @@ async fn wait(
         }
         result => Ok(result?),
     }
+}
+
+/// Whether nothing has to happen to an object for it to be ready: a Service without a load balancer.
+fn is_ready_as_made(object: &Object) -> bool {
+    object.key.group().is_empty()
+        && object.key.kind == "Service"
+        && object.value["spec"]["type"] != "LoadBalancer"
 }
 
 async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Result<(), Error> {
@@ -159,20 +182,22 @@ async fn finish(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Re
 /// What follows a deployment: older deployed revisions are superseded, surplus ones deleted. To be done again
 /// by whoever finds it half done.
 pub async fn tidy(storage: &Storage, version: u32, max_history: usize) -> Result<(), Error> {
-    supersede(storage, version).await?;
-    storage.prune(max_history).await
+    let revisions = supersede(storage, version).await?;
+    storage.prune(&revisions, max_history).await
 }
 
-/// Marks every deployed revision older than `version` as superseded.
-pub async fn supersede(storage: &Storage, version: u32) -> Result<(), Error> {
-    for old in storage.list().await? {
+/// Marks every deployed revision older than `version` as superseded. Returns all revisions as they are then.
+pub async fn supersede(storage: &Storage, version: u32) -> Result<Vec<Summary>, Error> {
+    let mut revisions = storage.list().await?;
+    for old in &mut revisions {
         if old.version < version && old.status == Status::Deployed {
             let mut stored = storage.get(old.version).await?;
             stored.record.info.status = Status::Superseded;
             storage.update(&mut stored).await?;
+            old.status = Status::Superseded;
         }
     }
-    Ok(())
+    Ok(revisions)
 }
 
 /// The record's objects, each in its namespace.

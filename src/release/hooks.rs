@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::record::{Hook, Phase};
 use super::storage::Stored;
 use super::{Context, Error};
-use crate::cluster::wait::{self, Until, Wait};
+use crate::cluster::wait::{self, Rules, Until, Wait};
 use crate::cluster::{self, Object, apply, failure, prune};
 
 const BEFORE_CREATION: &str = "before-hook-creation";
@@ -30,7 +30,19 @@ pub async fn run(
     event: &'static str,
     timeout: Duration,
 ) -> Result<(), Error> {
-    let order = order(&stored.record.hooks, event);
+    run_chosen(ctx, stored, event, timeout, |_| true).await
+}
+
+/// The same for those hooks whose name is chosen.
+pub async fn run_chosen(
+    ctx: &Context<'_>,
+    stored: &mut Stored,
+    event: &'static str,
+    timeout: Duration,
+    chosen: impl Fn(&str) -> bool,
+) -> Result<(), Error> {
+    let mut order = order(&stored.record.hooks, event);
+    order.retain(|&index| chosen(&stored.record.hooks[index].name));
     for &index in &order {
         let name = &stored.record.hooks[index].name;
         let done = stored.hooks_succeeded.get(event).is_some_and(|names| names.contains(name));
@@ -185,6 +197,7 @@ async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Resu
         deadline,
         since: None,
         progress: ctx.progress,
+        rules: Rules::default(),
     };
     match wait::ready(ctx.cluster, wait).await {
         Err(cluster::Error::NotReady(why)) => {

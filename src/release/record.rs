@@ -14,6 +14,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use crate::cluster::apply::Method;
+
 /// The data that a Secret holds at most, in bytes (Kubernetes' `MaxSecretSize`).
 pub const MAX_ENCODED: usize = 1 << 20;
 /// The JSON that is read at most, in bytes.
@@ -88,7 +90,7 @@ pub struct Record {
     pub version: u32,
     #[serde(default)]
     pub namespace: String,
-    /// `ssa` or `csa`; empty means `csa`.
+    /// `ssa` or `csa`; empty in records of Helm 3.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub apply_method: String,
     /// The user's labels on the Secret.
@@ -184,6 +186,14 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Helm's word for a method.
+pub fn apply_method(method: Method) -> String {
+    match method {
+        Method::ServerSide => "ssa".to_owned(),
+        Method::ClientSide => "csa".to_owned(),
+    }
+}
+
 impl Record {
     /// What goes into the Secret's `release` key: base64(gzip(JSON)).
     pub fn encode(&self) -> std::io::Result<Vec<u8>> {
@@ -248,6 +258,14 @@ impl Record {
             "hooks": hooks,
         });
         digest(&identity)
+    }
+
+    /// How the revision's objects are applied. A record without a word is one of Helm 3, whose objects are taken over.
+    pub fn method(&self) -> Method {
+        match self.apply_method.as_str() {
+            "csa" => Method::ClientSide,
+            _ => Method::ServerSide,
+        }
     }
 
     pub fn set_status(&mut self, status: Status, description: impl Into<String>) {

@@ -3,7 +3,6 @@
 //! The chart's definitions were there before the record was. Hooks that succeeded do not run again, objects
 //! are applied again (which changes nothing where it was done), and the wait begins anew.
 
-use super::record::Record;
 use super::storage::Stored;
 use super::{Context, Error, Options, deploy};
 
@@ -13,7 +12,7 @@ pub async fn run(
     ctx: &Context<'_>,
     mut stored: Stored,
     options: &Options,
-) -> Result<Record, Error> {
+) -> Result<Stored, Error> {
     if stored.owner.as_deref() != Some(ctx.identity) {
         stored.owner = Some(ctx.identity.to_owned());
         ctx.storage.update(&mut stored).await?;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::record::{Execution, Info, Record, Status};
+use super::record::{Execution, Info, Record, Status, apply_method};
 use super::storage::Stored;
 use super::{Context, Error, Options, deploy};
 
@@ -13,8 +13,10 @@ pub async fn run(
     target: Stored,
     now: DateTime<Utc>,
     options: &Options,
-) -> Result<Record, Error> {
-    let record = record(latest, target.record, now);
+) -> Result<Stored, Error> {
+    let method = options.method.unwrap_or(target.record.method());
+    let mut record = record(latest, target.record, now);
+    record.apply_method = apply_method(method);
     let stored =
         Stored::new(record, ctx.identity, target.chart_digest).post_rendered(target.post_rendering);
     let stored = ctx.storage.create(stored).await?;
@@ -38,7 +40,6 @@ fn record(latest: &Record, target: Record, now: DateTime<Utc>) -> Record {
         },
         hooks,
         version: latest.version + 1,
-        apply_method: "ssa".to_owned(),
         ..target
     }
 }

@@ -4,7 +4,8 @@
 //! Lists read metadata only; a revision is decoded when its content is needed. Each write names the version
 //! of the Secret that it replaces, so that of two writers one fails.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::ByteString;
@@ -82,6 +83,29 @@ impl Stored {
     }
 }
 
+/// Versions of records that this process has written lately: whoever watches them knows its own writes by it.
+#[derive(Clone, Default)]
+pub struct Written(Arc<Mutex<VecDeque<String>>>);
+
+impl Written {
+    const KEPT: usize = 1024;
+
+    fn note(&self, version: Option<&String>) {
+        let Some(version) = version else { return };
+        let mut versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if versions.len() >= Self::KEPT {
+            versions.pop_front();
+        }
+        versions.push_back(version.clone());
+    }
+
+    /// Whether this process wrote the record's version.
+    pub fn knows(&self, version: &str) -> bool {
+        let versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        versions.iter().any(|known| known == version)
+    }
+}
+
 /// The revisions of one release in one namespace.
 #[derive(Clone)]
 pub struct Storage {
@@ -89,6 +113,7 @@ pub struct Storage {
     namespace: String,
     release: String,
     holder: Option<String>,
+    written: Written,
 }
 
 impl Storage {
@@ -98,12 +123,19 @@ impl Storage {
             namespace: namespace.into(),
             release: release.into(),
             holder: None,
+            written: Written::default(),
         }
     }
 
     /// Revisions that are made from now on name this HelmRelease, `<name>/<uid>`, as their maker.
     pub fn held_by(mut self, holder: &str) -> Self {
         self.holder = Some(holder.to_owned());
+        self
+    }
+
+    /// What is written from now on is noted there.
+    pub fn noted_in(mut self, written: &Written) -> Self {
+        self.written = written.clone();
         self
     }
 
@@ -189,6 +221,7 @@ impl Storage {
         let made = limited(self.api.create(&PostParams::default(), &secret))
             .await
             .map_err(self.failed("create", version))?;
+        self.written.note(made.metadata.resource_version.as_ref());
         Ok(Stored {
             created: made.metadata.creation_timestamp.map(|t| t.0),
             resource_version: made.metadata.resource_version,
@@ -203,6 +236,7 @@ impl Storage {
         let made = limited(self.api.replace(&self.key(version), &PostParams::default(), &secret))
             .await
             .map_err(self.failed("update", version))?;
+        self.written.note(made.metadata.resource_version.as_ref());
         stored.resource_version = made.metadata.resource_version;
         Ok(())
     }
@@ -215,9 +249,9 @@ impl Storage {
         }
     }
 
-    /// Deletes the oldest revisions until `max` are left; never the last deployed one. 0 keeps all.
-    pub async fn prune(&self, max: usize) -> Result<(), Error> {
-        for version in surplus(&self.list().await?, max) {
+    /// Deletes the oldest of these revisions until `max` are left; never the last deployed one. 0 keeps all.
+    pub async fn prune(&self, revisions: &[Summary], max: usize) -> Result<(), Error> {
+        for version in surplus(revisions, max) {
             self.delete(version).await?;
         }
         Ok(())
@@ -316,6 +350,15 @@ mod tests {
         assert_eq!(surplus(&history, 5), [0; 0]);
         assert_eq!(surplus(&history, 3), [1, 3]);
         assert_eq!(surplus(&history, 1), [1, 3, 4]);
+    }
+
+    #[test]
+    fn own_writes_are_known_for_a_while() {
+        let written = Written::default();
+        for version in 0..=Written::KEPT {
+            written.note(Some(&version.to_string()));
+        }
+        assert!(!written.knows("0") && written.knows("1") && written.knows("1024"));
     }
 
     #[test]

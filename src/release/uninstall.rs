@@ -67,7 +67,7 @@ async fn steps(ctx: &Context<'_>, options: &Options) -> Result<Option<Record>, E
         }
         add(&mut objects, stored.record.clone(), ctx).await?;
         let order = prune::uninstall_order(&objects);
-        let owner = ctx.owner();
+        let owner = ctx.owner(&stored.record);
         let deleted =
             prune::delete(ctx.cluster, &order, &owner, options.propagation.clone()).await?;
         if options.wait {

@@ -4,10 +4,11 @@ use chrono::{DateTime, Utc};
 use pinnace_engine::Rendered;
 use serde_json::{Map, Value};
 
-use super::record::{Execution, Hook, Info, Record, Status};
+use super::record::{Execution, Hook, Info, Record, Status, apply_method};
 use super::storage::Stored;
 use super::{Context, Error, Options, deploy};
 use crate::cluster::Object;
+use crate::cluster::apply::Method;
 
 /// What a revision is to be.
 pub struct Wanted<'a> {
@@ -33,6 +34,7 @@ impl Wanted<'_> {
         status: Status,
         first_deployed: Option<DateTime<Utc>>,
         description: &str,
+        method: Method,
     ) -> Record {
         let hooks = self.rendered.hooks.iter().map(|hook| Hook {
             name: hook.name.clone(),
@@ -61,7 +63,7 @@ impl Wanted<'_> {
             hooks: hooks.collect(),
             version,
             namespace: self.namespace.to_owned(),
-            apply_method: "ssa".to_owned(),
+            apply_method: apply_method(method),
             labels: Default::default(),
         }
     }
@@ -72,7 +74,8 @@ impl Wanted<'_> {
         Stored::new(record, owner, chart_digest).post_rendered(self.post_rendering.clone())
     }
 
-    pub(super) fn crds(&self) -> Result<Vec<Object>, Error> {
+    /// The definitions of the chart's crds/ folder.
+    pub fn crds(&self) -> Result<Vec<Object>, Error> {
         let mut objects = Vec::new();
         for file in &self.rendered.crds {
             objects.extend(Object::parse_all(&file.content, &file.filename)?);
@@ -81,17 +84,18 @@ impl Wanted<'_> {
     }
 }
 
-/// Upgrades the release to what is wanted. `latest` is its newest revision, whatever became of it.
+/// Upgrades the release to what is wanted. `latest` is its newest revision, whatever became of it. The chart's
+/// definitions are there already ([`deploy::definitions`]).
 pub async fn run(
     ctx: &Context<'_>,
     wanted: &Wanted<'_>,
     latest: &Record,
     options: &Options,
-) -> Result<Record, Error> {
-    deploy::definitions(ctx, &wanted.crds()?, options).await?;
+) -> Result<Stored, Error> {
     let first = latest.info.first_deployed;
-    let mut record =
-        wanted.record(latest.version + 1, Status::PendingUpgrade, first, "Preparing upgrade");
+    let method = options.method.unwrap_or(latest.method());
+    let (version, status) = (latest.version + 1, Status::PendingUpgrade);
+    let mut record = wanted.record(version, status, first, "Preparing upgrade", method);
     record.labels.clone_from(&latest.labels);
     let stored = wanted.stored(record, ctx.identity);
     let stored = ctx.storage.create(stored).await?;

@@ -63,6 +63,11 @@ impl Charts for Fixed {
     async fn resolve(&self, chart: &str, version: &Version) -> Result<Digest, ChartError> {
         Ok(Digest::of(format!("{chart} {version}").as_bytes()))
     }
+
+    async fn archive(&self, chart: &str, _: &Digest) -> Result<Vec<u8>, ChartError> {
+        let message = format!("{chart} cannot be looked into here");
+        Err(ChartError { reason: "NotFound", message })
+    }
 }
 
 /// A registry that is not there.
@@ -75,6 +80,10 @@ impl Charts for Down {
     }
 
     async fn resolve(&self, _: &str, _: &Version) -> Result<Digest, ChartError> {
+        Err(ChartError { reason: "Unreachable", message: "registry.test did not answer".into() })
+    }
+
+    async fn archive(&self, _: &str, _: &Digest) -> Result<Vec<u8>, ChartError> {
         Err(ChartError { reason: "Unreachable", message: "registry.test did not answer".into() })
     }
 }

@@ -85,6 +85,11 @@ impl Bed {
         bed
     }
 
+    /// A kubeconfig for this machine, as text.
+    pub fn kubeconfig(&self) -> String {
+        std::fs::read_to_string(self.space().kubeconfig()).expect("a kubeconfig")
+    }
+
     fn space(&self) -> &'static Cluster {
         Cluster::shared()
     }
@@ -179,6 +184,18 @@ impl Bed {
         let out = self.folder.path().to_string_lossy().into_owned();
         self.helm(&["package", &folder, "-d", &out]);
         let archive = format!("{out}/{}-{}.tgz", chart.name, chart.version);
+        self.helm(&["push", &archive, &format!("oci://registry.test/{}", self.namespace())]);
+    }
+
+    /// Packs a folder, under another version if one is given, and pushes it with genuine Helm.
+    pub fn publish_folder(&self, folder: &std::path::Path, version: Option<&str>) {
+        let out = self.folder.path().join(rand::random::<u64>().to_string());
+        let out_text = out.to_string_lossy();
+        let folder = folder.to_string_lossy();
+        let version: Vec<&str> = version.into_iter().flat_map(|v| ["--version", v]).collect();
+        self.helm(&[["package", &*folder, "-d", &*out_text].as_slice(), &version].concat());
+        let archive = std::fs::read_dir(&out).expect("a folder").next().expect("an archive");
+        let archive = archive.expect("an archive").path().to_string_lossy().into_owned();
         self.helm(&["push", &archive, &format!("oci://registry.test/{}", self.namespace())]);
     }
 

@@ -76,6 +76,17 @@ impl Console {
         Ok(self.call("GET", &path, None).await?["hybridCloudEnvironment"].take())
     }
 
+    /// Changes fields of the environment's configuration.
+    pub async fn configure(&self, id: &str, changes: Value) -> Result<Value, Refusal> {
+        let mut environment = self.environment(id).await?;
+        for (field, value) in changes.as_object().into_iter().flatten() {
+            environment["configuration"][field] = value.clone();
+        }
+        let path = format!("{}/{id}", self.environments());
+        let body = json!({"hybridCloudEnvironment": environment});
+        self.call("PUT", &path, Some(body)).await
+    }
+
     pub async fn delete(&self, id: &str) -> Result<Value, Refusal> {
         self.call("DELETE", &format!("{}/{id}", self.environments()), None).await
     }

@@ -10,6 +10,7 @@
 //! - `rescue`: the agent upgrades itself to broken versions, and is killed half-way.
 //! - `monitoring`: the dashboard and the alerts show what is measured.
 //! - `refused`: bad input, and what people are told.
+//! - `situations`: upgrades with the vendor's registry, a mirror, the Console alone, and no network at all.
 
 mod browser;
 mod console;
@@ -23,4 +24,5 @@ mod page;
 mod privilege;
 mod refused;
 mod rescue;
+mod situations;
 mod story;

@@ -23,10 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 
 /// The vendor with its registry and Console, and a customer who can open nothing but these.
 pub struct World {
-    /// Only kept: it goes with this handle.
-    _vendor: Vendor,
-    customer: Cluster,
-    link: Link,
+    pub vendor: Vendor,
+    pub customer: Cluster,
+    pub link: Link,
     /// The Console's data and log.
     data: PathBuf,
     pub console: Console,
@@ -45,18 +44,36 @@ impl World {
     pub async fn get() -> &'static World {
         WORLD
             .get_or_init(|| async {
-                tokio::task::spawn_blocking(Self::start).await.expect("the world starts")
+                let start = || Self::start(["e2e-v", "e2e-c"]);
+                tokio::task::spawn_blocking(start).await.expect("the world starts")
             })
             .await
     }
 
+    /// One of its own for a test that changes the network for everybody.
+    pub async fn apart() -> &'static World {
+        static APART: OnceCell<World> = OnceCell::const_new();
+        APART
+            .get_or_init(|| async {
+                let start = || Self::start(["apart-v", "apart-c"]);
+                tokio::task::spawn_blocking(start).await.expect("the world starts")
+            })
+            .await
+    }
+
+    /// Publishes this version of both components: the programs of 1.0.0 under another number.
+    pub fn publish(&self, version: &str) {
+        for chart in ["qdrant-cloud-agent", "qdrant-operator"] {
+            publish(&self.vendor, &["--like", "1.0.0"], chart, version);
+        }
+    }
+
     /// 1.0.0 and 1.1.0 of both components work; 1.2.0 of the operator starts and never becomes ready; 1.2.1 and
     /// later of the agent have one of [`rescue::MISTAKES`] each.
-    fn start() -> Self {
+    fn start([vendor, customer]: [&str; 2]) -> Self {
         // The one TLS stack; another test of this process may have been first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let vendor = Vendor::start("e2e-v");
-        let customer = Cluster::start("e2e-c");
+        let (vendor, customer) = (Vendor::start(vendor), Cluster::start(customer));
         let link = Link::new(&customer, &vendor);
         let agent = env!("CARGO_BIN_EXE_qdrant-cloud-agent");
         let operator = env!("CARGO_BIN_EXE_qdrant-operator");
@@ -75,9 +92,9 @@ impl World {
             .push(vendor.space());
         let port = vendor.published_address().port();
         let data =
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", std::process::id()));
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("console-{}", vendor.name()));
         let console = start_console(&vendor, &data, port);
-        Self { _vendor: vendor, customer, link, data, console, port }
+        Self { vendor, customer, link, data, console, port }
     }
 
     /// What the network between customer and vendor saw.

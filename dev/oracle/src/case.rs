@@ -19,6 +19,17 @@ pub struct Case {
     pub values: Value,
     /// Whole numbers of the values are int64, as `--set` makes them, rather than float64.
     pub integers: bool,
+    /// What is set on top of the values, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub sets: Vec<Set>,
+}
+
+/// One flag of `--set` and its kin.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Set {
+    /// `set`, `string`, `json`, `file` or `literal`.
+    pub form: String,
+    pub line: String,
 }
 
 impl Case {
@@ -53,6 +64,9 @@ impl fmt::Display for Case {
         }
         for (name, text) in &self.files {
             writeln!(f, "{name}: {text:?}")?;
+        }
+        for set in &self.sets {
+            writeln!(f, "--{} {:?}", set.form, set.line)?;
         }
         if self.integers {
             writeln!(f, "whole numbers are int64")?;

@@ -1,8 +1,11 @@
 //! Cases from seeds, by subject.
 
+mod document;
 mod expression;
+mod function;
 mod language;
 mod printf;
+mod sets;
 
 use fastrand::Rng;
 
@@ -20,6 +23,9 @@ pub struct Subject {
 pub const SUBJECTS: &[Subject] = &[
     Subject { name: "language", weight: 30, generate: language::case },
     Subject { name: "printf", weight: 20, generate: printf::case },
+    Subject { name: "function", weight: 50, generate: function::case },
+    Subject { name: "document", weight: 30, generate: document::case },
+    Subject { name: "sets", weight: 10, generate: sets::case },
 ];
 
 /// The endless row of cases of one seed.

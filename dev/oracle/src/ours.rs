@@ -7,9 +7,12 @@ use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Capabilities, Operation, Options, World, execute};
 use pinnace_engine::template::Budget;
+use pinnace_engine::values::strvals::{self, Form};
+use pinnace_engine::yaml;
+use serde_json::{Map, Value};
 
 use crate::case::Case;
-use crate::helm::{Outcome, without_address};
+use crate::helm::{Outcome, without_address, without_key_types};
 
 thread_local! {
     static LAST_PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -28,6 +31,27 @@ pub fn render(case: &Case) -> Result<Outcome, String> {
         .map_err(|_| LAST_PANIC.with(|last| last.borrow().clone()))
 }
 
+/// What is set on top of values, as `pinnace template` does it; `--set-file` gives the path.
+fn values(case: &Case) -> Result<Map<String, Value>, String> {
+    let mut values = case.values.clone();
+    if !case.sets.is_empty() && !case.integers {
+        yaml::as_go_floats(&mut values);
+    }
+    let mut values = values.as_object().cloned().unwrap_or_default();
+    let path = |path: &str| Ok(path.to_owned());
+    for set in &case.sets {
+        let form = match set.form.as_str() {
+            "string" => Form::Text,
+            "json" => Form::Json,
+            "file" => Form::File(&path),
+            "literal" => Form::Literal,
+            _ => Form::Typed,
+        };
+        strvals::set(&set.line, &mut values, form).map_err(|error| error.to_string())?;
+    }
+    Ok(values)
+}
+
 fn outcome(case: &Case) -> Outcome {
     let file = |name: &str, text: &str| File {
         name: name.to_owned(),
@@ -42,7 +66,7 @@ fn outcome(case: &Case) -> Outcome {
         .extend(case.templates.iter().map(|(name, text)| file(&format!("templates/{name}"), text)));
     files.extend(case.files.iter().map(|(name, text)| file(name, text)));
     let chart = Chart::from_files(files).map_err(|error| error.to_string())?;
-    let values = case.values.as_object().cloned().unwrap_or_default();
+    let values = values(case)?;
     let options = Options {
         release_name: "demo",
         namespace: "space",
@@ -51,10 +75,11 @@ fn outcome(case: &Case) -> Outcome {
         capabilities: Capabilities::default(),
         lookup: None,
         skip_schema_validation: true,
-        keep_integers: case.integers,
+        keep_integers: case.integers || !case.sets.is_empty(),
         world: World::system(),
         budget: Budget::default(),
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;
-    Ok(without_address(texts.remove("t/templates/case.txt").unwrap_or_default()))
+    let text = texts.remove("t/templates/case.txt").unwrap_or_default();
+    Ok(without_key_types(without_address(text)))
 }

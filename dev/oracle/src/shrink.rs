@@ -74,19 +74,44 @@ fn smaller(case: &Case, size: usize) -> Vec<Case> {
         less.files.remove(i);
         found.push(less);
     }
+    for i in 0..case.sets.len() {
+        let mut less = case.clone();
+        less.sets.remove(i);
+        found.push(less);
+        found.extend(without_one_character(&case.sets[i].line).map(|line| {
+            let mut less = case.clone();
+            less.sets[i].line = line;
+            less
+        }));
+    }
+    for i in 0..case.files.len() {
+        found.extend(without_one_character(&case.files[i].1).map(|text| {
+            let mut less = case.clone();
+            less.files[i].1 = text;
+            less
+        }));
+    }
     if case.integers {
         found.push(Case { integers: false, ..case.clone() });
     }
     if case.values != shared_values() {
         found.push(Case { values: shared_values(), ..case.clone() });
     }
-    let text: Vec<char> = case.template.chars().collect();
+    // The files are what matters, and a template that reads none of them can differ for another reason.
+    let text: Vec<char> = match case.files.is_empty() {
+        true => case.template.chars().collect(),
+        false => Vec::new(),
+    };
     for start in (0..text.len()).step_by(size.div_ceil(2)) {
         let end = (start + size).min(text.len());
         let template = text[..start].iter().chain(&text[end..]).collect();
         found.push(Case { template, ..case.clone() });
     }
     found
+}
+
+fn without_one_character(text: &str) -> impl Iterator<Item = String> {
+    text.char_indices().map(|(at, c)| format!("{}{}", &text[..at], &text[at + c.len_utf8()..]))
 }
 
 impl Small {

@@ -8,6 +8,7 @@ import (
 	"helm.sh/helm/v4/pkg/chart/common"
 	chart "helm.sh/helm/v4/pkg/chart/v2"
 	"helm.sh/helm/v4/pkg/engine"
+	"helm.sh/helm/v4/pkg/strvals"
 )
 
 // mainTemplate is the one whose output counts; the others are there for it to use.
@@ -23,6 +24,11 @@ type question struct {
 	Values json.RawMessage   `json:"values"`
 	// Whole numbers of the values are int64, as --set makes them, rather than float64.
 	Integers bool `json:"integers"`
+	// What is set on top of the values, as by the flags of this name.
+	Sets []struct {
+		Form string `json:"form"`
+		Line string `json:"line"`
+	} `json:"sets"`
 }
 
 // render gives the output of a question's template, or the error as Helm prints it.
@@ -30,6 +36,11 @@ func render(q question) (string, error) {
 	values, err := decode(q.Values, q.Integers)
 	if err != nil {
 		return "", fmt.Errorf("values: %w", err)
+	}
+	for _, s := range q.Sets {
+		if err := set(s.Form, s.Line, values); err != nil {
+			return "", err
+		}
 	}
 	c := &chart.Chart{
 		Metadata:  &chart.Metadata{Name: "t", Version: "1.0.0", APIVersion: "v2"},
@@ -54,6 +65,22 @@ func render(q question) (string, error) {
 		},
 	})
 	return files["t/"+mainTemplate], err
+}
+
+func set(form, line string, values map[string]any) error {
+	switch form {
+	case "string":
+		return strvals.ParseIntoString(line, values)
+	case "json":
+		return strvals.ParseJSON(line, values)
+	case "file":
+		// The path stands for the file's text.
+		return strvals.ParseIntoFile(line, values, func(path []rune) (any, error) { return string(path), nil })
+	case "literal":
+		return strvals.ParseLiteralInto(line, values)
+	default:
+		return strvals.ParseInto(line, values)
+	}
 }
 
 // capabilities are those of `helm template`. A released Helm's version is linked into it.

@@ -60,7 +60,7 @@ mod tests {
         let files = vec![
             file("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\n"),
             file("values.yaml", "a: {x: 1}\nb: own\n"),
-            file("more.yaml", "a: {y: 2}\nb: more\n"),
+            file("more.yaml", "a: {z: 2}\nb: more\n"),
             file("broken.yaml", "- 1\n"),
         ];
         Chart::from_files(files).expect("a chart")
@@ -72,9 +72,9 @@ mod tests {
         let values = |list: &[&str], ignore| {
             chart().with_values_files(&names(list), ignore).map(|c| json!(c.values))
         };
-        assert_eq!(values(&["more.yaml"], false), Ok(json!({"a": {"y": 2.0}, "b": "more"})));
+        assert_eq!(values(&["more.yaml"], false), Ok(json!({"a": {"z": 2.0}, "b": "more"})));
         let both = values(&["more.yaml", "values.yaml"], false);
-        assert_eq!(both, Ok(json!({"a": {"x": 1.0, "y": 2.0}, "b": "own"})));
+        assert_eq!(both, Ok(json!({"a": {"x": 1.0, "z": 2.0}, "b": "own"})));
         let missing = Err(ValuesFileError::Missing("none.yaml".into()));
         assert_eq!(values(&["none.yaml"], false), missing);
         assert_eq!(values(&["none.yaml"], true), Ok(json!({})));

@@ -3,6 +3,8 @@
 use crate::template::number::{parse_float, parse_int};
 use crate::template::{Run, Value, printf};
 
+const TWO_TO_63: f64 = 9_223_372_036_854_775_808.0;
+
 /// cast.ToInt64: 0 for what is no number; floats are cut.
 pub(super) fn to_int64(value: &Value) -> i64 {
     match value {
@@ -11,7 +13,7 @@ pub(super) fn to_int64(value: &Value) -> i64 {
         Value::Uint64(u) => *u as i64,
         Value::Uint8(u) => (*u).into(),
         // Go's conversion of what does not fit gives the least int64 on amd64.
-        Value::Float(f) if f.is_nan() || *f >= 9.3e18 || *f < -9.3e18 => i64::MIN,
+        Value::Float(f) if !(-TWO_TO_63..TWO_TO_63).contains(f) => i64::MIN,
         Value::Float(f) => *f as i64,
         Value::String(s) => parse_int(without_zero_decimals(&s.text())).unwrap_or(0),
         _ => 0,

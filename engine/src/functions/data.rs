@@ -3,7 +3,7 @@
 mod json;
 
 use self::json::Parsed;
-use super::{Call, Function, Kind, Returned, bytes, text};
+use super::{Call, Function, Kind, Returned, bytes};
 use crate::template::{List, ListType, Map, MapType, Value, from_json, to_json, to_json_text};
 
 use Kind::{Any, String as S};
@@ -11,7 +11,9 @@ use Kind::{Any, String as S};
 pub(super) const TABLE: &[Function] = &[
     Function::new("toYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0]).unwrap_or_default().into())),
     Function::new("mustToYaml", &[Any], |c, a| Ok(to_yaml(c, &a[0])?.into())),
-    Function::new("toYamlPretty", &[Any], |_, _| super::refused("toYamlPretty")),
+    Function::new("toYamlPretty", &[Any], |c, a| {
+        Ok(to_yaml_pretty(c, &a[0]).unwrap_or_default().into())
+    }),
     Function::new("fromYaml", &[S], |_, a| Ok(from_yaml(&a[0], Value::map::<&str>([]), object))),
     Function::new("fromYamlArray", &[S], |_, a| {
         Ok(from_yaml(&a[0], Value::list(Vec::new()), array))
@@ -37,7 +39,24 @@ pub(super) const TABLE: &[Function] = &[
 
 fn to_yaml(c: &Call<'_>, value: &Value) -> Result<String, String> {
     let limit = c.run.environment.budget.output;
-    let mut text = crate::yaml::to_string_within(&to_json(value, c.run)?, limit);
+    let mut json = to_json(value, c.run)?;
+    if !crate::yaml::reads_json_as_it_is(&json) {
+        let text = to_json_text(value, true, None, c.run)?;
+        json = crate::yaml::from_str(&text).map_err(|error| {
+            let words = error.to_string();
+            words.trim_start_matches("error converting YAML to JSON: ").to_owned()
+        })?;
+    }
+    let mut text = crate::yaml::to_string_within(&json, limit);
+    c.run.check_size(text.len())?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+fn to_yaml_pretty(c: &Call<'_>, value: &Value) -> Result<String, String> {
+    let mut text = crate::yaml::to_pretty_string(value, c.run)?;
     c.run.check_size(text.len())?;
     if text.ends_with('\n') {
         text.pop();
@@ -51,7 +70,7 @@ fn from_yaml(
     empty: Value,
     typed: fn(Result<Parsed, String>, &str) -> Value,
 ) -> Value {
-    match crate::yaml::from_str(&text(value)) {
+    match crate::yaml::decode(bytes(value)).and_then(|text| crate::yaml::from_str(&text)) {
         Ok(serde_json::Value::Null) => typed(Ok(Parsed { value: empty, wrong_number: None }), ""),
         Ok(json) => {
             let value = from_json(&json);

@@ -19,9 +19,8 @@ pub(super) const TABLE: &[Function] = &[
         Ok(Value::object(Time::utc(c.run.environment.now.fixed_offset())))
     }),
     Function::new("ago", &[Whatever], |c, a| {
-        let age = c.run.environment.now.fixed_offset() - moment(c, &a[0]);
-        let nanoseconds = age.num_nanoseconds().unwrap_or(i64::MAX);
-        Ok(duration::text(duration::round(nanoseconds, 1_000_000_000)).into())
+        let age = since(c, moment(c, &a[0]));
+        Ok(duration::text(duration::round(age, 1_000_000_000)).into())
     }),
     Function::new("date", &[S, Whatever], |c, a| Ok(format(c, &a[0], &a[1], "Local"))),
     Function::new("dateInZone", &[S, Whatever, S], in_zone),
@@ -58,9 +57,7 @@ pub(super) const TABLE: &[Function] = &[
             Value::String(s) => duration::parse(&s.text()).unwrap_or(0),
             Value::Int64(i) => *i,
             other => match as_time(other) {
-                Some(t) => {
-                    (c.run.environment.now.fixed_offset() - t).num_nanoseconds().unwrap_or(i64::MAX)
-                }
+                Some(t) => since(c, t),
                 None => 0,
             },
         };
@@ -68,8 +65,21 @@ pub(super) const TABLE: &[Function] = &[
     }),
 ];
 
-/// strconv.ParseInt, its error ignored: a number out of range is the nearest.
+/// time.Since, in nanoseconds: what is too far away is as far as can be.
+fn since(c: &Call<'_>, time: Moment) -> i64 {
+    let age = c.run.environment.now.fixed_offset() - time;
+    let limit = if age < chrono::TimeDelta::zero() { i64::MIN } else { i64::MAX };
+    age.num_nanoseconds().unwrap_or(limit)
+}
+
+/// strconv.ParseInt, its error ignored: a number out of range is the nearest. What is no number is 0, unless Go finds it
+/// to be too large first: at its twentieth digit.
 fn saturating(text: &str) -> i64 {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let first = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    if first < digits.len() && digits[..first].parse::<u64>().is_ok() {
+        return 0;
+    }
     text.parse().unwrap_or_else(|error: std::num::ParseIntError| match error.kind() {
         std::num::IntErrorKind::PosOverflow => i64::MAX,
         std::num::IntErrorKind::NegOverflow => i64::MIN,

@@ -20,6 +20,7 @@ fn found(files: &[(&str, &str)], values: Value) -> Vec<String> {
         namespace: "default",
         capabilities: Capabilities::default(),
         skip_schema_validation: false,
+        has_templates: false,
     };
     lint(&files, &options).iter().map(ToString::to_string).collect()
 }

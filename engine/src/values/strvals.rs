@@ -44,7 +44,7 @@ pub enum StrvalsError {
     #[error("negative {0} index not allowed")]
     NegativeIndex(i64),
     #[error("index of {0} is greater than maximum supported index of {MAX_INDEX}")]
-    LargeIndex(i64),
+    LargeIndex(usize),
     #[error("unexpected data at end of array index: {0:?}")]
     AfterIndex(String),
     #[error("list must terminate with '}}'")]
@@ -163,11 +163,8 @@ impl Parser<'_> {
             return Ok(None);
         }
         let index: i64 = text.parse().map_err(|_| StrvalsError::Index(text))?;
-        match usize::try_from(index) {
-            Err(_) => Err(StrvalsError::NegativeIndex(index)),
-            Ok(at) if at > MAX_INDEX => Err(StrvalsError::LargeIndex(index)),
-            Ok(at) => Ok(Some(at)),
-        }
+        let index = usize::try_from(index).map_err(|_| StrvalsError::NegativeIndex(index))?;
+        Ok(Some(index))
     }
 
     fn item(
@@ -188,7 +185,7 @@ impl Parser<'_> {
             None => Flow::End,
             Some('=') => {
                 let (value, _) = self.value("")?;
-                insert_at(list, index, value);
+                insert_at(list, index, value)?;
                 Flow::More
             }
             Some('[') => {
@@ -204,7 +201,7 @@ impl Parser<'_> {
                 };
                 let flow = self.item(&mut inner, next, level)?;
                 if flow == Flow::More {
-                    insert_at(list, index, Value::Array(inner));
+                    insert_at(list, index, Value::Array(inner))?;
                 }
                 flow
             }
@@ -217,7 +214,7 @@ impl Parser<'_> {
                 };
                 let flow = self.key(&mut inner, level)?;
                 if flow == Flow::More || known {
-                    insert_at(list, index, Value::Object(inner));
+                    insert_at(list, index, Value::Object(inner))?;
                 }
                 flow
             }
@@ -315,11 +312,15 @@ fn insert(values: &mut Map<String, Value>, key: String, value: Value) {
     }
 }
 
-fn insert_at(list: &mut Vec<Value>, index: usize, value: Value) {
+fn insert_at(list: &mut Vec<Value>, index: usize, value: Value) -> Result<(), StrvalsError> {
+    if index > MAX_INDEX {
+        return Err(StrvalsError::LargeIndex(index));
+    }
     if list.len() <= index {
         list.resize(index + 1, Value::Null);
     }
     list[index] = value;
+    Ok(())
 }
 
 #[cfg(test)]

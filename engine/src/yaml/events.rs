@@ -15,8 +15,10 @@ pub(super) enum Event<'a> {
     DocumentStart,
     DocumentEnd,
     StreamEnd,
-    /// Of the anchor with this number.
-    Alias(usize),
+    Alias {
+        anchor: usize,
+        name: String,
+    },
     /// `plain`: what it means is to be told from its text.
     Scalar {
         text: Cow<'a, str>,
@@ -156,7 +158,7 @@ impl<'a> Events<'a> {
     /// go-yaml counts the lines of these mistakes from 0 and leaves the first one out.
     fn error<T>(&mut self, message: &str) -> Result<T, YamlError> {
         let line = self.scanner.peek()?.start.line;
-        Err(YamlError { line, message: message.to_owned() })
+        Err(YamlError::new(line, message))
     }
 
     fn document_start(&mut self, implicit: bool) -> Parsed<'a> {
@@ -236,12 +238,11 @@ impl<'a> Events<'a> {
         if let TokenKind::Alias(name) = self.kind()? {
             let name = name.clone();
             let Some(anchor) = self.anchors.get(&name).copied() else {
-                let message = format!("unknown anchor '{name}' referenced");
-                return Err(YamlError { line: 0, message });
+                return Err(YamlError::new(0, format!("unknown anchor '{name}' referenced")));
             };
             self.skip();
             self.pop();
-            return Ok(Event::Alias(anchor));
+            return Ok(Event::Alias { anchor, name });
         }
         let (anchor, tag) = self.properties()?;
         if indentless && *self.kind()? == TokenKind::BlockEntry {
@@ -256,10 +257,7 @@ impl<'a> Events<'a> {
                     return self.error("did not find expected node content");
                 };
                 self.pop();
-                // `!` alone asks for the plain meaning, even of what stands in quotes.
-                let forced = tag.as_deref() == Some("!");
-                let tag = tag.filter(|_| !forced);
-                return Ok(Event::Scalar { text, plain: plain || forced, anchor, tag });
+                return Ok(Event::Scalar { text, plain, anchor, tag });
             }
             TokenKind::FlowSequenceStart => State::FlowSequence { first: true },
             TokenKind::FlowMappingStart => State::FlowMappingKey { first: true },

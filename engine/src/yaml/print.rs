@@ -1,6 +1,10 @@
 //! The printer: go-yaml v2's emitter with its defaults (indent 2, lines folded past column 80).
 
+mod pretty;
+
 use serde_json::Value;
+
+pub(crate) use pretty::to_pretty_string;
 
 use super::{number, scalar, sort};
 
@@ -17,7 +21,7 @@ pub fn to_string(value: &Value) -> String {
 /// The same; gives up soon after `limit` bytes, with a text that is longer than that: indentation
 /// can make the text far larger than the value.
 pub(crate) fn to_string_within(value: &Value, limit: usize) -> String {
-    let mut printer = Printer::new(limit);
+    let mut printer = Printer::new(limit, Dialect::V2);
     printer.node(value, Context::Root);
     printer.finish_line();
     printer.out
@@ -42,11 +46,28 @@ struct Printer {
     spaced: bool,
     indented: bool,
     limit: usize,
+    dialect: Dialect,
+}
+
+/// The version of go-yaml.
+#[derive(Clone, Copy, PartialEq)]
+enum Dialect {
+    V2,
+    V3,
 }
 
 impl Printer {
-    fn new(limit: usize) -> Self {
-        Self { out: String::new(), column: 0, indent: None, spaced: true, indented: true, limit }
+    fn new(limit: usize, dialect: Dialect) -> Self {
+        let (spaced, indented) = (true, true);
+        Self { out: String::new(), column: 0, indent: None, spaced, indented, limit, dialect }
+    }
+
+    /// The column past which lines are folded.
+    fn width(&self) -> usize {
+        match self.dialect {
+            Dialect::V2 => WIDTH,
+            Dialect::V3 => usize::MAX,
+        }
     }
 
     fn is_full(&self) -> bool {
@@ -102,7 +123,7 @@ impl Printer {
     }
 
     fn text(&mut self, text: &str, context: Context) {
-        let shape = Shape::of(text);
+        let shape = Shape::of(text, self.dialect);
         let simple_key = context == Context::SimpleKey;
         let outer = self.deepen(true, false);
         match shape.style(text, simple_key) {
@@ -193,7 +214,7 @@ impl Printer {
     /// The inside of a plain or single-quoted scalar.
     fn flowing(&mut self, text: &str, fold: bool, quoted: bool) {
         let simple = |b: u8| b.is_ascii_graphic() && !(quoted && b == b'\'') || b == b' ';
-        let fits = self.column + text.len() <= WIDTH;
+        let fits = self.column + text.len() <= self.width();
         if (fits || !fold || !text.contains(' ')) && text.bytes().all(simple) {
             self.put_text(text);
             self.spaced = false;
@@ -206,7 +227,7 @@ impl Printer {
             let next = rest.peek().map(|(_, c)| *c);
             if c == ' ' {
                 let inside = !quoted || (at > 0 && next.is_some());
-                if fold && !spaces && self.column > WIDTH && inside && next != Some(' ') {
+                if fold && !spaces && self.column > self.width() && inside && next != Some(' ') {
                     self.start_line();
                 } else {
                     self.put(c);
@@ -247,7 +268,7 @@ impl Printer {
                 self.escaped(c);
                 spaces = false;
             } else if c == ' ' {
-                if fold && !spaces && self.column > WIDTH && at > 0 && next.is_some() {
+                if fold && !spaces && self.column > self.width() && at > 0 && next.is_some() {
                     self.start_line();
                     if next == Some(' ') {
                         self.put('\\');
@@ -340,13 +361,13 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(text: &str) -> Self {
+    fn of(text: &str, dialect: Dialect) -> Self {
         let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
             return Self { multiline: false, plain: true, single: true, literal: false };
         };
         let mut indicators = text.starts_with("---") || text.starts_with("...");
-        let (mut special, mut multiline, mut break_space, mut space_break) =
-            (false, false, false, false);
+        let (mut tabs, mut special, mut multiline, mut break_space, mut space_break) =
+            (false, false, false, false, false);
         let mut previous = None;
         let mut rest = text.chars().peekable();
         while let Some(c) = rest.next() {
@@ -358,7 +379,12 @@ impl Shape {
                 (Some(before), '#') => matches!(before, ' ' | '\t' | '\0') || is_break(before),
                 _ => false,
             };
-            special |= !is_printable(c);
+            // Tabs are fit for a literal text from v3 on.
+            if c == '\t' && dialect == Dialect::V3 {
+                tabs = true;
+            } else {
+                special |= !is_printable(c);
+            }
             multiline |= is_break(c);
             break_space |= c == ' ' && previous.is_some_and(is_break);
             space_break |= is_break(c) && previous == Some(' ');
@@ -368,8 +394,8 @@ impl Shape {
         let awkward = space_break || special;
         Self {
             multiline,
-            plain: !(indicators || edges || break_space || awkward || multiline),
-            single: !(break_space || awkward),
+            plain: !(indicators || edges || break_space || awkward || tabs || multiline),
+            single: !(break_space || awkward || tabs),
             literal: !(awkward || last == ' '),
         }
     }

@@ -7,6 +7,8 @@ use std::fmt;
 use base64::Engine as _;
 use serde_json::{Map, Value};
 
+use crate::template::quote::quote;
+
 use super::{
     events::{Event, Events, YAML_NAMESPACE},
     number,
@@ -19,6 +21,8 @@ const MAX_DEPTH: usize = 200;
 /// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
 const TEXT_PER_NODE: usize = 64;
+/// A key of fewer bytes is short enough for YAML, however many of its characters JSON escapes.
+const SAFE_KEY: usize = 170;
 
 /// Why a text is not YAML that Helm reads, in go-yaml's words. Quotes nothing of the text but keys
 /// and short scalars.
@@ -27,13 +31,31 @@ pub struct YamlError {
     /// As go-yaml counts it, which can be the line before the mistake; 0 if it names none.
     pub line: usize,
     pub message: String,
+    stage: Stage,
+}
+
+/// Mistakes of the grammar come before those of meaning, these before those of JSON, wherever they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    Yaml,
+    Conversion,
+    Json,
+}
+
+impl YamlError {
+    /// A mistake in YAML or its meaning.
+    pub(super) fn new(line: usize, message: impl Into<String>) -> Self {
+        Self { line, message: message.into(), stage: Stage::Yaml }
+    }
 }
 
 impl fmt::Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            0 => write!(f, "error converting YAML to JSON: yaml: {}", self.message),
-            line => write!(f, "error converting YAML to JSON: yaml: line {line}: {}", self.message),
+        f.write_str("error converting YAML to JSON: ")?;
+        match (self.stage, self.line) {
+            (Stage::Yaml, 0) => write!(f, "yaml: {}", self.message),
+            (Stage::Yaml, line) => write!(f, "yaml: line {line}: {}", self.message),
+            (Stage::Conversion | Stage::Json, _) => f.write_str(&self.message),
         }
     }
 }
@@ -64,19 +86,41 @@ pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, Yam
 fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.chars().any(|c| !is_allowed(c)) {
-        return Err(error(0, "control characters are not allowed"));
+        return Err(YamlError::new(0, "control characters are not allowed"));
     }
     let events = Events::new(text);
     let anchors = HashMap::new();
-    let mut reader = Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false };
-    reader.document()
+    let mut reader =
+        Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false, late: None };
+    let value = reader.document()?;
+    match reader.late {
+        Some(error) => Err(error),
+        None => Ok(value),
+    }
+}
+
+/// Whether YAML's reader makes the same value of a value's JSON: `sigs.k8s.io/yaml` prints by way of that. Line breaks
+/// of YAML 1.1 that JSON does not escape, control characters and long keys are what it reads otherwise.
+pub(crate) fn reads_json_as_it_is(value: &Value) -> bool {
+    let plain = |text: &str| {
+        text.bytes().all(|byte| byte < 0x7f)
+            || text.chars().all(|c| c < '\x7f' || (is_allowed(c) && c != '\u{85}'))
+    };
+    match value {
+        Value::String(text) => plain(text),
+        Value::Array(items) => items.iter().all(reads_json_as_it_is),
+        Value::Object(map) => map
+            .iter()
+            .all(|(key, value)| key.len() < SAFE_KEY && plain(key) && reads_json_as_it_is(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
 }
 
 /// What YAML calls printable.
 fn is_allowed(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{10000}'.. => true,
-        _ => c >= '\u{a0}' && !matches!(c, '\u{feff}' | '\u{fffe}' | '\u{ffff}'),
+        _ => c >= '\u{a0}' && !matches!(c, '\u{fffe}' | '\u{ffff}'),
     }
 }
 
@@ -89,6 +133,8 @@ struct Reader<'a> {
     depth: usize,
     /// The text is no YAML from here on.
     broken: bool,
+    /// A mistake that counts only if no other is found.
+    late: Option<YamlError>,
 }
 
 /// A node before JSON: a key may be of any scalar type.
@@ -126,7 +172,7 @@ impl<'a> Reader<'a> {
                 Event::DocumentStart => {}
                 Event::StreamEnd => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line, true).and_then(|node| node.printable(line));
+                    let value = self.node(event, line, true).map(|node| self.printable(node));
                     self.rest()?;
                     return value;
                 }
@@ -150,12 +196,12 @@ impl<'a> Reader<'a> {
     fn node(&mut self, event: Event<'_>, line: usize, keep: bool) -> Result<Node, YamlError> {
         let keep = keep || event.anchor() != 0;
         let (anchor, node) = match event {
-            Event::Alias(id) => return self.alias(id, line, keep),
+            Event::Alias { anchor, name } => return self.alias(anchor, &name, keep),
             Event::Scalar { plain: false, tag: None, .. } if !keep => {
                 return Ok(Value::Null.into());
             }
             Event::Scalar { text, plain, anchor, tag } => {
-                (anchor, scalar(text, plain, tag.as_deref(), line)?)
+                (anchor, scalar(text, plain, tag.as_deref())?)
             }
             Event::Sequence { anchor } => {
                 self.deeper(line)?;
@@ -174,7 +220,7 @@ impl<'a> Reader<'a> {
             | Event::StreamEnd
             | Event::SequenceEnd
             | Event::MappingEnd => {
-                return Err(error(line, "expected a value"));
+                return Err(YamlError::new(line, "expected a value"));
             }
         };
         if anchor != 0 {
@@ -186,18 +232,18 @@ impl<'a> Reader<'a> {
     fn deeper(&mut self, line: usize) -> Result<(), YamlError> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
-            return Err(error(line, &format!("more than {MAX_DEPTH} levels deep")));
+            return Err(YamlError::new(line, format!("more than {MAX_DEPTH} levels deep")));
         }
         Ok(())
     }
 
-    fn alias(&mut self, id: usize, line: usize, keep: bool) -> Result<Node, YamlError> {
+    fn alias(&mut self, id: usize, name: &str, keep: bool) -> Result<Node, YamlError> {
         let Some(anchor) = self.anchors.get(&id) else {
-            return Err(error(line, "an anchor's value contains itself"));
+            return Err(YamlError::new(0, format!("anchor '{name}' value contains itself")));
         };
         self.aliased += anchor.size;
         if self.aliased > MAX_ALIASED_NODES {
-            return Err(error(line, "document contains excessive aliasing"));
+            return Err(YamlError::new(0, "document contains excessive aliasing"));
         }
         if !keep {
             return Ok(Node { unprintable: anchor.unprintable, ..Value::Null.into() });
@@ -216,7 +262,7 @@ impl<'a> Reader<'a> {
             }
             let node = self.node(event, line, keep)?;
             size += node.size;
-            let item = node.printable(line)?;
+            let item = self.printable(node);
             if keep {
                 items.push(item);
             }
@@ -232,19 +278,69 @@ impl<'a> Reader<'a> {
                 return Ok(Node { size, ..Value::Object(map).into() });
             }
             let key = self.node(event, line, true)?;
+            if let Value::Array(_) | Value::Object(_) = key.value {
+                return Err(invalid_key(&key.value));
+            }
             let keep = keep && (self.depth > 1 || self.wants(&key));
             let (event, value_line) = self.next()?;
+            if key.merge && matches!(event, Event::Scalar { .. }) {
+                return Err(no_merge());
+            }
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
-            let value = value.printable(value_line)?;
+            let value = self.printable(value);
             if key.merge {
                 merge(&mut map, value)?;
-            } else {
-                let key = key.into_key(line)?;
-                if keep {
-                    map.insert(key, value);
-                }
+            } else if let Some(key) = self.key(key, &value)?
+                && keep
+            {
+                map.insert(key, value);
             }
+        }
+    }
+
+    /// The value for JSON, which knows no infinity.
+    fn printable(&mut self, node: Node) -> Value {
+        if let Some(float) = node.unprintable {
+            let words = match float {
+                f64::INFINITY => "+Inf",
+                f64::NEG_INFINITY => "-Inf",
+                _ => "NaN",
+            };
+            self.note(Stage::Json, format!("json: unsupported value: {words}"));
+        }
+        node.value
+    }
+
+    /// The key as text; None if it has none.
+    fn key(&mut self, key: Node, value: &Value) -> Result<Option<String>, YamlError> {
+        if let Some(float) = key.unprintable {
+            return Ok(Some(number::format_g32(float)));
+        }
+        let (kind, shown) = match key.value {
+            Value::String(text) => return Ok(Some(text)),
+            Value::Bool(value) => return Ok(Some(value.to_string())),
+            Value::Number(number) => match (number.as_f64(), number.as_i64()) {
+                (Some(float), _) if number.is_f64() => return Ok(Some(number::format_g32(float))),
+                (_, Some(int)) => return Ok(Some(int.to_string())),
+                _ => ("uint64", go_syntax(&Value::Number(number))),
+            },
+            Value::Null => ("%!s(<nil>)", "<nil>".to_owned()),
+            value => return Err(invalid_key(&value)),
+        };
+        let value = match value {
+            Value::Null => "<nil>".to_owned(),
+            value => go_syntax(value),
+        };
+        let words = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
+        self.note(Stage::Conversion, words);
+        Ok(None)
+    }
+
+    fn note(&mut self, stage: Stage, message: String) {
+        // Of two equal keys the later one counts.
+        if self.late.as_ref().is_none_or(|late| stage <= late.stage && stage != Stage::Json) {
+            self.late = Some(YamlError { line: 0, message, stage });
         }
     }
 
@@ -254,49 +350,28 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn invalid_key(value: &Value) -> YamlError {
+    YamlError::new(0, format!("invalid map key: {}", go_syntax(value)))
+}
+
+fn no_merge() -> YamlError {
+    YamlError::new(0, "map merge requires map or sequence of maps as the value")
+}
+
 /// `<<`: one mapping, or several of which the earlier take precedence. What the mapping said
 /// before the `<<` is overwritten, what it says after it is not.
 fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), YamlError> {
-    let wrong = || error(0, "map merge requires map or sequence of maps as the value");
     match value {
         Value::Object(map) => into.extend(map),
         Value::Array(items) => {
             for item in items.into_iter().rev() {
-                let Value::Object(map) = item else { return Err(wrong()) };
+                let Value::Object(map) = item else { return Err(no_merge()) };
                 into.extend(map);
             }
         }
-        _ => return Err(wrong()),
+        _ => return Err(no_merge()),
     }
     Ok(())
-}
-
-impl Node {
-    fn printable(self, line: usize) -> Result<Value, YamlError> {
-        match self.unprintable {
-            Some(float) => Err(error(
-                line,
-                &format!("unsupported value: {}", number::format_g(float).replace('.', "")),
-            )),
-            None => Ok(self.value),
-        }
-    }
-
-    fn into_key(self, line: usize) -> Result<String, YamlError> {
-        if let Some(float) = self.unprintable {
-            return Ok(number::format_g32(float));
-        }
-        match self.value {
-            Value::String(text) => Ok(text),
-            Value::Bool(value) => Ok(value.to_string()),
-            Value::Number(number) => Ok(match number.as_f64() {
-                Some(float) if number.is_f64() => number::format_g32(float),
-                _ => number.to_string(),
-            }),
-            Value::Null => Err(error(line, "null cannot be a key")),
-            value => Err(error(0, &format!("invalid map key: {}", go_syntax(&value)))),
-        }
-    }
 }
 
 /// As Go's `%#v` prints it.
@@ -308,27 +383,35 @@ fn go_syntax(value: &Value) -> String {
             format!("[]interface {{}}{{{}}}", items.join(", "))
         }
         Value::Object(map) => {
-            let entries: Vec<String> =
-                map.iter().map(|(key, value)| format!("{key:?}:{}", go_syntax(value))).collect();
+            let mut entries: Vec<String> = map
+                .iter()
+                .map(|(key, value)| format!("{}:{}", quoted(key), go_syntax(value)))
+                .collect();
+            entries.sort();
             format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
         }
-        scalar => scalar.to_string(),
+        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
+            (Some(int), ..) => int.to_string(),
+            (None, Some(int), _) => format!("{int:#x}"),
+            (None, None, float) => number::format_g(float.unwrap_or_default()),
+        },
+        Value::String(text) => quoted(text),
+        Value::Bool(value) => value.to_string(),
     }
 }
 
-fn scalar(
-    text: Cow<'_, str>,
-    plain: bool,
-    tag: Option<&str>,
-    line: usize,
-) -> Result<Node, YamlError> {
+fn quoted(text: &str) -> String {
+    quote(text.as_bytes())
+}
+
+fn scalar(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Node, YamlError> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML_NAMESPACE).unwrap_or(tag)) {
         None if plain => resolve(&text, true),
         None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
             let bytes = base64::prelude::BASE64_STANDARD
                 .decode(text.split_ascii_whitespace().collect::<String>())
-                .map_err(|_| error(line, "!!binary value contains invalid base64 data"))?;
+                .map_err(|_| YamlError::new(0, "!!binary value contains invalid base64 data"))?;
             return Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()).into());
         }
         Some(tag @ ("bool" | "int" | "float" | "null" | "timestamp")) => {
@@ -341,8 +424,7 @@ fn scalar(
                 | ("timestamp", r @ Resolved::Timestamp) => r,
                 ("float", Resolved::Int(int)) => Resolved::Float(int.as_f64().unwrap_or(0.0)),
                 _ => {
-                    let start: String = text.chars().take(20).collect();
-                    return Err(error(line, &format!("cannot decode `{start}` as a !!{tag}")));
+                    return Err(cannot_decode(&text, tag));
                 }
             }
         }
@@ -360,8 +442,16 @@ fn scalar(
     Ok(Node { merge, unprintable, ..value.into() })
 }
 
-fn error(line: usize, message: &str) -> YamlError {
-    YamlError { line, message: message.to_owned() }
+fn cannot_decode(text: &str, tag: &str) -> YamlError {
+    let found = match resolve(text, tag == "timestamp") {
+        Resolved::Null => "null",
+        Resolved::Bool(_) => "bool",
+        Resolved::Int(_) => "int",
+        Resolved::Float(_) => "float",
+        Resolved::Timestamp => "timestamp",
+        Resolved::Text => "str",
+    };
+    YamlError::new(0, format!("cannot decode !!{found} `{text}` as a !!{tag}"))
 }
 
 #[cfg(test)]
@@ -427,7 +517,6 @@ mod tests {
         assert!(from_str(&deep(MAX_DEPTH + 1)).is_err());
         let open = from_str("a: 1\nb: [").expect_err("open");
         assert_eq!((open.line, open.message.as_str()), (2, "did not find expected node content"));
-        assert_eq!(from_str("a: .inf").expect_err("infinite").line, 1);
         assert!(from_str("a: &x [*x]").is_err());
         assert_eq!(
             from_str("a: {{ x }}").expect_err("a mapping as a key").message,

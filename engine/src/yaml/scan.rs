@@ -22,6 +22,9 @@ pub(super) use token::{Token, TokenKind};
 /// How long a key may be that has no `?` before it, in characters.
 const MAX_KEY: usize = 1024;
 
+/// How deep collections may nest, those in brackets and the others each, which is go-yaml's limit, too.
+const MAX_DEPTH: usize = 10_000;
+
 type Scanned<T> = Result<T, YamlError>;
 
 pub(super) struct Scanner<'a> {
@@ -32,7 +35,8 @@ pub(super) struct Scanner<'a> {
     /// The column of the innermost block collection; -1 outside of all.
     indent: isize,
     indents: Vec<isize>,
-    /// Where a key may have begun: one place for the block context, one for each open flow collection.
+    /// Where a key may have begun: one place for the block context, one for each open flow collection. Their tokens
+    /// ascend.
     keys: Vec<PossibleKey>,
     key_allowed: bool,
     ended: bool,
@@ -43,6 +47,9 @@ struct PossibleKey {
     possible: bool,
     /// It stands where in a block mapping only a key can be.
     required: bool,
+    /// go-yaml loses sight of a key that is an empty collection in brackets.
+    lost: bool,
+    saved: bool,
     token: usize,
     mark: Mark,
 }
@@ -83,9 +90,9 @@ impl<'a> Scanner<'a> {
             return Ok(true);
         }
         let taken = self.taken;
-        match self.keys.iter().rposition(|key| key.possible && key.token == taken) {
-            Some(i) => self.is_key_valid(i),
-            None => Ok(false),
+        match self.keys.binary_search_by_key(&taken, |key| key.token) {
+            Ok(i) if self.keys[i].possible && !self.keys[i].lost => self.is_key_valid(i),
+            _ => Ok(false),
         }
     }
 
@@ -218,15 +225,22 @@ impl<'a> Scanner<'a> {
 
     fn open(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.save_key()?;
-        self.keys.push(PossibleKey::default());
+        if self.keys.len() > MAX_DEPTH {
+            return Err(self.too_deep());
+        }
+        let token = self.taken + self.tokens.len() + 1;
+        self.keys.push(PossibleKey { token, ..PossibleKey::default() });
         self.key_allowed = true;
         self.indicator(kind)
     }
 
     fn close(&mut self, kind: TokenKind<'a>) -> Scanned<()> {
         self.forget_key()?;
-        if self.in_flow() {
-            self.keys.pop();
+        if self.in_flow()
+            && let Some(inside) = self.keys.pop()
+            && let Some(outside) = self.keys.last_mut()
+        {
+            outside.lost |= !inside.saved && outside.token + 1 == inside.token;
         }
         self.key_allowed = false;
         self.indicator(kind)
@@ -237,7 +251,7 @@ impl<'a> Scanner<'a> {
             if !self.key_allowed {
                 return Err(self.error("block sequence entries are not allowed in this context"));
             }
-            self.roll(self.cursor.mark, None, TokenKind::BlockSequenceStart);
+            self.roll(self.cursor.mark, None, TokenKind::BlockSequenceStart)?;
         }
         self.forget_key()?;
         self.key_allowed = true;
@@ -249,7 +263,7 @@ impl<'a> Scanner<'a> {
             if !self.key_allowed {
                 return Err(self.error("mapping keys are not allowed in this context"));
             }
-            self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart);
+            self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart)?;
         }
         self.forget_key()?;
         self.key_allowed = !self.in_flow();
@@ -260,9 +274,11 @@ impl<'a> Scanner<'a> {
         let innermost = self.keys.len() - 1;
         if self.is_key_valid(innermost)? {
             let key = self.keys[innermost];
-            let at = key.token.saturating_sub(self.taken);
-            self.tokens.insert(at, Token { kind: TokenKind::Key, start: key.mark });
-            self.roll(key.mark, Some(at), TokenKind::BlockMappingStart);
+            // What was taken already has no place any more.
+            let at = key.token.checked_sub(self.taken);
+            let place = at.unwrap_or(self.tokens.len());
+            self.tokens.insert(place, Token { kind: TokenKind::Key, start: key.mark });
+            self.roll(key.mark, at, TokenKind::BlockMappingStart)?;
             self.keys[innermost].possible = false;
             self.key_allowed = false;
         } else {
@@ -270,7 +286,7 @@ impl<'a> Scanner<'a> {
                 if !self.key_allowed {
                     return Err(self.error("mapping values are not allowed in this context"));
                 }
-                self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart);
+                self.roll(self.cursor.mark, None, TokenKind::BlockMappingStart)?;
             }
             self.key_allowed = !self.in_flow();
         }
@@ -291,7 +307,8 @@ impl<'a> Scanner<'a> {
             self.forget_key()?;
             let token = self.taken + self.tokens.len();
             let innermost = self.keys.len() - 1;
-            self.keys[innermost] = PossibleKey { possible: true, required, token, mark };
+            let (possible, lost, saved) = (true, false, true);
+            self.keys[innermost] = PossibleKey { possible, required, lost, saved, token, mark };
         }
         Ok(())
     }
@@ -321,14 +338,18 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens a block collection if the column is further in; `at` tells before which token.
-    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind<'a>) {
+    fn roll(&mut self, mark: Mark, at: Option<usize>, kind: TokenKind<'a>) -> Scanned<()> {
         if self.in_flow() || self.indent >= mark.column as isize {
-            return;
+            return Ok(());
         }
         self.indents.push(self.indent);
         self.indent = mark.column as isize;
+        if self.indents.len() > MAX_DEPTH {
+            return Err(self.too_deep());
+        }
         let at = at.unwrap_or(self.tokens.len());
         self.tokens.insert(at, Token { kind, start: mark });
+        Ok(())
     }
 
     /// Closes the block collections that are further in.
@@ -342,12 +363,16 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    fn too_deep(&self) -> YamlError {
+        self.error(&format!("exceeded max depth of {MAX_DEPTH}"))
+    }
+
     /// go-yaml names no line for what goes wrong in the first one.
     fn error(&self, message: &str) -> YamlError {
         let line = match self.cursor.mark.line {
             0 => 0,
             line => line + 1,
         };
-        YamlError { line, message: message.to_owned() }
+        YamlError::new(line, message)
     }
 }

@@ -2,12 +2,24 @@
 
 /// A stable merge sort. The order is go-yaml's and not proven total, which the sort of the
 /// standard library is allowed to answer with a panic.
-pub(super) fn sorted<T>(mut items: Vec<(&str, T)>) -> Vec<(&str, T)> {
+pub(super) fn sorted<T>(items: Vec<(&str, T)>) -> Vec<(&str, T)> {
+    sorted_by(items, |a, b| less(a, b, false))
+}
+
+/// As v3 sorts: a letter after a digit comes before what is no letter.
+pub(super) fn sorted_as_v3<T>(items: Vec<(&str, T)>) -> Vec<(&str, T)> {
+    sorted_by(items, |a, b| less(a, b, true))
+}
+
+fn sorted_by<T>(
+    mut items: Vec<(&str, T)>,
+    less: impl Fn(&str, &str) -> bool + Copy,
+) -> Vec<(&str, T)> {
     if items.len() < 2 {
         return items;
     }
-    let right = sorted(items.split_off(items.len() / 2));
-    let mut left = sorted(items).into_iter().peekable();
+    let right = sorted_by(items.split_off(items.len() / 2), less);
+    let mut left = sorted_by(items, less).into_iter().peekable();
     let mut right = right.into_iter().peekable();
     let mut merged = Vec::with_capacity(left.len() + right.len());
     while let (Some((a, _)), Some((b, _))) = (left.peek(), right.peek()) {
@@ -19,7 +31,7 @@ pub(super) fn sorted<T>(mut items: Vec<(&str, T)>) -> Vec<(&str, T)> {
     merged
 }
 
-fn less(a: &str, b: &str) -> bool {
+fn less(a: &str, b: &str, v3: bool) -> bool {
     let common = common_prefix(a, b);
     let (before, a, b) = (&a[..common], &a[common..], &b[common..]);
     let (Some(first_a), Some(first_b)) = (a.chars().next(), b.chars().next()) else {
@@ -28,7 +40,10 @@ fn less(a: &str, b: &str) -> bool {
     match (first_a.is_alphabetic(), first_b.is_alphabetic()) {
         (true, true) => return first_a < first_b,
         (false, false) => {}
-        (_, b_is_letter) => return b_is_letter,
+        (a_is_letter, b_is_letter) => {
+            let after_digit = before.chars().next_back().is_some_and(char::is_numeric);
+            return if v3 && after_digit { a_is_letter } else { b_is_letter };
+        }
     }
     // A zero inside of a longer number counts as a digit of that number.
     let inside = (first_a == '0' || first_b == '0')

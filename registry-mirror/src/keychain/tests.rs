@@ -66,3 +66,15 @@ async fn a_helper_that_is_not_there_is_named() {
     // Other hosts do not need it.
     assert_eq!(chain.credentials("s.test").await.unwrap(), Credentials::Anonymous);
 }
+
+#[tokio::test]
+async fn a_document_of_somebody_elses_runs_nothing() {
+    let config = r#"{"credsStore":"pinnace-that-nobody-has","auths":{"r.test":{"auth":"dTpw"}}}"#;
+    let chain = Keychain::document("Secret s", config);
+    let found = chain.credentials("r.test").await.unwrap();
+    assert_eq!(found, Credentials::basic("u", "p"));
+    assert_eq!(chain.credentials("s.test").await.unwrap(), Credentials::Anonymous);
+    let error = Keychain::document("Secret s", "{").credentials("r.test").await.unwrap_err();
+    assert!(error.to_string().contains("Secret s"), "{error}");
+    assert!(!format!("{chain:?}").contains("dTpw"), "{chain:?}");
+}

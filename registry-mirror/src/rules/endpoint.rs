@@ -50,6 +50,9 @@ pub struct Endpoint {
     pub plain_http: bool,
     #[serde(skip_serializing_if = "is_false")]
     pub accept_any_certificate: bool,
+    /// For callers that have it at hand; a table has no field for it.
+    #[serde(skip)]
+    pub client_certificate: Option<ClientCertificate>,
 }
 
 /// Why a registry's settings cannot be used.
@@ -86,7 +89,7 @@ impl Endpoint {
         host: &str,
         base: &Options,
         keychain: &Keychain,
-        secrets: &BTreeMap<String, Vec<u8>>,
+        secrets: &BTreeMap<String, Secret>,
     ) -> Result<Options, EndpointError> {
         let mut options = base.clone();
         options.credentials = self.credentials(host, keychain, secrets).await?;
@@ -103,6 +106,9 @@ impl Endpoint {
             (None, Some(_)) => return Err(self.half("clientKeyFile", "clientCertificateFile")),
             (None, None) => {}
         }
+        if self.client_certificate.is_some() {
+            options.client_certificate.clone_from(&self.client_certificate);
+        }
         if let Some(proxy) = &self.proxy {
             let proxy = (!proxy.is_empty()).then(|| Secret::from(proxy.as_str()));
             options.https_proxy.clone_from(&proxy);
@@ -116,17 +122,30 @@ impl Endpoint {
         Ok(options)
     }
 
+    /// The first field that names a file of the machine which reads the table.
+    pub(super) fn file(&self) -> Option<&'static str> {
+        [
+            (&self.docker_config_file, "dockerConfigFile"),
+            (&self.password_file, "passwordFile"),
+            (&self.ca_file, "caFile"),
+            (&self.client_certificate_file, "clientCertificateFile"),
+            (&self.client_key_file, "clientKeyFile"),
+        ]
+        .into_iter()
+        .find_map(|(path, field)| path.as_ref().map(|_| field))
+    }
+
     async fn credentials(
         &self,
         host: &str,
         keychain: &Keychain,
-        secrets: &BTreeMap<String, Vec<u8>>,
+        secrets: &BTreeMap<String, Secret>,
     ) -> Result<Credentials, EndpointError> {
         if let Some(name) = &self.secret {
             let unusable =
                 || EndpointError::Secret { location: self.location.clone(), secret: name.clone() };
             let document = secrets.get(name).ok_or_else(unusable)?;
-            return Credentials::from_docker_config(document, host)
+            return Credentials::from_docker_config(document.expose().as_bytes(), host)
                 .map_err(|source| KeychainError::File { path: name.into(), source }.into());
         }
         match (&self.username, &self.password_file) {

@@ -116,8 +116,26 @@ async fn settings_of_an_endpoint() {
     assert!(error.to_string().contains("passwordFile"), "{error}");
     let secret = Endpoint { secret: Some("s".to_owned()), ..Endpoint::at("m.test") };
     assert!(secret.options("m.test", &base, &chain, &none).await.is_err());
-    let document = br#"{"auths":{"m.test":{"auth":"dTpw"}}}"#.to_vec();
-    let secrets = [("s".to_owned(), document)].into();
+    let document = r#"{"auths":{"m.test":{"auth":"dTpw"}}}"#;
+    let secrets = [("s".to_owned(), document.into())].into();
     let options = secret.options("m.test", &base, &chain, &secrets).await.unwrap();
     assert_eq!(options.credentials, Credentials::basic("u", "p"));
+}
+
+#[test]
+fn a_table_of_somebody_elses_names_no_files() {
+    for field in
+        ["dockerConfigFile", "passwordFile", "caFile", "clientCertificateFile", "clientKeyFile"]
+    {
+        let mirror =
+            format!("rules: [{{prefix: r.test, mirrors: [{{location: m.test, {field}: /x}}]}}]");
+        let registry = format!("registries: [{{location: r.test, {field}: /x}}]");
+        for table in [mirror, format!("rules: []\n{registry}")] {
+            let rules = Rules::from_yaml(&table).unwrap();
+            let error = rules.without_files().unwrap_err().to_string();
+            assert!(error.contains(field), "{error}");
+        }
+    }
+    let rules = "rules: [{prefix: r.test, mirrors: [{location: m.test, secret: s}]}]";
+    assert!(Rules::from_yaml(rules).unwrap().without_files().is_ok());
 }

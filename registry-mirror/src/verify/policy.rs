@@ -107,6 +107,11 @@ impl Policies {
         Ok(Self(file.policies.into_iter().map(policy).collect::<Result<_, _>>()?))
     }
 
+    /// Whether anything is asked for under this name.
+    pub fn asks(&self, reference: &Reference) -> bool {
+        self.of(reference).is_some_and(|policy| policy.mode != Mode::Off)
+    }
+
     /// Prefixes end at `/`, or at the name's end.
     pub(super) fn of(&self, reference: &Reference) -> Option<&Policy> {
         let path = reference.path();

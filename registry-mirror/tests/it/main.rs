@@ -3,6 +3,8 @@
 //! - [`bundles`]: one file with everything, from a real registry and back into one
 //! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
 //! - [`mirrored`]: copies between real registries, new and old, and copies that are killed
+//! - [`killed`]: SIGKILL in imports and in writes to the cache
+//! - [`beside_skopeo`]: both ways with genuine skopeo
 //! - [`tokens`]: a real registry that takes the tokens of a small service of our own
 //! - [`transfers`]: blobs that break off, and registries that lie about them
 //! - [`elsewhere`]: mirrors, one down, one lying, and one that has it
@@ -14,12 +16,14 @@
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
+mod beside_skopeo;
 mod bundles;
 mod busy;
 mod distribution;
 mod elsewhere;
 mod hostile;
 mod in_the_clear;
+mod killed;
 mod mirrored;
 mod pages;
 mod proxied;

@@ -16,7 +16,7 @@ use crate::support::{
     limits, reference,
 };
 
-fn registries() -> Registries {
+pub fn registries() -> Registries {
     let base = Options { plain_http: true, limits: limits(), ..Options::default() };
     Registries::new(Rules::default(), Keychain::default(), base, BTreeMap::new())
 }

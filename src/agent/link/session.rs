@@ -205,7 +205,12 @@ mod tests {
             environment: environment.into(),
             generation,
             pins: BTreeMap::new(),
-            charts: ChartSource { url: "oci://r/c".into(), secret: None, ca_certificates: None },
+            charts: ChartSource {
+                url: "oci://r/c".into(),
+                secret: None,
+                ca_certificates: None,
+                proxy: None,
+            },
             clusters: BTreeMap::new(),
         };
         let signed = SignedDesired::sign(&desired, key).expect("sign");

@@ -100,7 +100,12 @@ fn desired(environment: &str, generation: u64, key: &SigningKey) -> SyncResponse
         environment: environment.into(),
         generation,
         pins: Default::default(),
-        charts: ChartSource { url: "oci://r/c".into(), secret: None, ca_certificates: None },
+        charts: ChartSource {
+            url: "oci://r/c".into(),
+            secret: None,
+            ca_certificates: None,
+            proxy: None,
+        },
         clusters: [("c".to_owned(), ClusterWant::Deleted)].into(),
     };
     let signed = SignedDesired::sign(&desired, key).expect("sign");

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::{
     component::{Pods, component, missing},
-    region,
+    region, repository,
 };
 use crate::{
     agent::{
@@ -28,6 +28,7 @@ use crate::{
     },
     api::{
         helm_release::HelmRelease,
+        helm_repository::HelmRepository,
         region::{ComponentPhase, ComponentStatus, QdrantCloudRegionStatus, RegionPhase},
     },
     cluster::events::shortened,
@@ -205,16 +206,29 @@ fn release_status(name: &str, component: &Component) -> ComponentStatus {
     }
 }
 
-/// A repository of type `oci` is a description: being there is being ready.
+/// A repository of type `oci` is a description: it is as ready as the charts that are pulled from it.
 fn repository_status(seen: &Seen, known: &Known) -> Option<ComponentStatus> {
     known.desired.as_ref()?;
-    let found = seen.repositories.iter().any(|repository| repository.name_any() == REPOSITORY);
+    let live = seen.repositories.iter().find(|repository| repository.name_any() == REPOSITORY);
+    let live = live.and_then(|live| parse::<HelmRepository>(live));
+    let failure = known.failures.get(&format!("HelmRepository {REPOSITORY}")).cloned();
+    let releases = seen.releases.iter().filter_map(|release| parse::<HelmRelease>(release));
+    let (phase, message) = match live {
+        None => (ComponentPhase::NotFound, failure),
+        Some(live) => {
+            let dead = releases.filter_map(|release| repository::unreachable(&release)).next();
+            let phase =
+                if dead.is_some() { ComponentPhase::NotReady } else { ComponentPhase::Ready };
+            let trouble = failure.or(dead).map(|why| format!("; {why}")).unwrap_or_default();
+            (phase, Some(format!("{}{trouble}", repository::described(&live))))
+        }
+    };
     Some(ComponentStatus {
         name: REPOSITORY.to_owned(),
         namespace: Some(known.namespace.clone()),
         version: None,
-        phase: Some(if found { ComponentPhase::Ready } else { ComponentPhase::NotFound }),
-        message: known.failures.get(&format!("HelmRepository {REPOSITORY}")).cloned(),
+        phase: Some(phase),
+        message: message.map(|message| shortened(&message, MAX_MESSAGE)),
     })
 }
 
@@ -352,6 +366,42 @@ mod tests {
         let (observed, status) = observe(&Seen::default(), &Known::default());
         assert!(observed.components.is_empty());
         assert!(status.message.expect("a message").contains("waiting"));
+    }
+
+    #[test]
+    fn the_way_to_the_charts_is_shown_and_what_is_wrong_with_it() {
+        let live = object(json!({
+            "apiVersion": "cd.qdrant.io/v1", "kind": "HelmRepository",
+            "metadata": { "name": REPOSITORY },
+            "spec": { "type": "oci", "url": "oci://mirror.test/charts", "secretRef": { "name": "mine" } },
+        }));
+        let release = |status: &str, reason: &str| {
+            object(json!({
+                "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease",
+                "metadata": { "name": "a" },
+                "spec": { "interval": "10m", "chart": { "spec": {
+                    "chart": "c", "sourceRef": { "kind": "HelmRepository", "name": REPOSITORY },
+                }}},
+                "status": { "conditions": [{
+                    "type": "Ready", "status": status, "reason": reason, "message": "mirror.test is down",
+                    "lastTransitionTime": "2026-01-01T00:00:00Z",
+                }]},
+            }))
+        };
+        let source = "charts from oci://mirror.test/charts with the account in Secret mine";
+        let dead = format!("{source}; HelmRelease a: mirror.test is down");
+        for (status, reason, phase, message) in [
+            ("True", "UpgradeSucceeded", ComponentPhase::Ready, source),
+            ("False", "UpgradeFailed", ComponentPhase::Ready, source),
+            ("False", "ArtifactFailed", ComponentPhase::NotReady, &dead),
+            ("False", "SourceNotReady", ComponentPhase::NotReady, &dead),
+        ] {
+            let releases = vec![release(status, reason)];
+            let seen = Seen { repositories: vec![live.clone()], releases, ..Seen::default() };
+            let (_, region) = observe(&seen, &known());
+            let told = &region.helm_repositories[0];
+            assert_eq!((told.phase, told.message.as_deref()), (Some(phase), Some(message)));
+        }
     }
 
     #[test]

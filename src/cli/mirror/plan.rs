@@ -11,9 +11,9 @@ use pinnace_registry::{Reference, Registries};
 use super::output;
 use crate::cli::registries::RegistryArgs;
 use crate::cli::values::ValueArgs;
+use crate::console::catalogue::images;
 
 mod charts;
-mod images;
 mod pins;
 
 use charts::Need;

@@ -67,10 +67,14 @@ async fn show(args: Args) -> anyhow::Result<bool> {
     };
     let to = format!("{}@{}", chart.name(), chart.version());
     let storage = subject::storage(&target, &release)?;
+    let mirrors = source::mirrors(&target.client, &asked.own_namespace())
+        .await
+        .context("cannot tell where images are")?;
     let question = Question {
         release: &asked,
         storage: &storage,
         chart,
+        mirrors: &mirrors,
         values: &values.merged,
         redactor: &values.redactor,
     };

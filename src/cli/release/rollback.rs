@@ -101,8 +101,8 @@ async fn back(
         done = rollback::run(&context, &latest, target, Utc::now(), &options) => done,
         never = tell(&mut told) => match never {},
     };
-    let record = done.with_context(|| format!("the rollback to revision {to} failed"))?;
-    Ok(record.version)
+    let stored = done.with_context(|| format!("the rollback to revision {to} failed"))?;
+    Ok(stored.record.version)
 }
 
 /// Prints what is waited for.

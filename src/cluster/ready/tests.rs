@@ -170,7 +170,7 @@ fn pods_in_trouble() {
         ("CrashLoopBackOff", 3, Some((crashing, true))),
     ] {
         let found = trouble(&pod(reason, restarts));
-        let found = found.as_ref().map(|t| (t.why.as_str(), t.for_good));
+        let found = found.as_ref().map(|t| (t.why.as_str(), t.outlook == Outlook::Hopeless));
         assert_eq!(found, expected, "{reason} {restarts}");
     }
 }

@@ -36,6 +36,13 @@ impl Charts for OciCharts {
         Digest::try_from(digest)
             .map_err(|error| ChartError { reason: "InvalidDigest", message: chain(&error) })
     }
+
+    async fn archive(&self, chart: &str, digest: &Digest) -> Result<Vec<u8>, ChartError> {
+        let reference = self.reference(chart)?;
+        let digest = digest.to_string();
+        let pulled = self.client.pull_chart(&reference, Some(&digest)).await.map_err(failed)?;
+        Ok(pulled.archive.to_vec())
+    }
 }
 
 fn invalid(error: pinnace_registry::InvalidReference) -> ChartError {

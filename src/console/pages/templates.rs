@@ -7,10 +7,11 @@ use minijinja::{Environment, Error, Value};
 pub const CSS: &str = include_str!("templates/console.css");
 pub const SCRIPT: &str = include_str!("templates/console.js");
 
-const TEMPLATES: [(&str, &str); 7] = [
+const TEMPLATES: [(&str, &str); 8] = [
     ("base.html", include_str!("templates/base.html")),
     ("sign_in.html", include_str!("templates/sign_in.html")),
     ("environments.html", include_str!("templates/environments.html")),
+    ("charts.html", include_str!("templates/charts.html")),
     ("new.html", include_str!("templates/new.html")),
     ("environment.html", include_str!("templates/environment.html")),
     ("state.html", include_str!("templates/state.html")),

@@ -110,11 +110,16 @@ fn a_customers_mirror_is_used_for_everything() {
         chart_repository_url: Some("oci://mirror.test/charts".into()),
         registry_secret_name: Some("mine".into()),
         ca_certificates: Some("PEM".into()),
+        https_proxy_url: Some("http://proxy.test:3128".into()),
+        no_proxy_configs: vec![".svc".into(), "10.0.0.0/8".into()],
         ..Default::default()
     });
     assert_eq!(desired.charts.url, "oci://mirror.test/charts");
     assert_eq!(desired.charts.secret.as_deref(), Some("mine"));
     assert_eq!(desired.charts.ca_certificates.as_deref(), Some("PEM\n"));
+    let proxy = desired.charts.proxy.as_ref().expect("a proxy");
+    assert_eq!(proxy.address.expose(), "http://proxy.test:3128");
+    assert_eq!(proxy.no_proxy, ".svc,10.0.0.0/8");
     let agent = values(&desired, AGENT);
     assert_eq!(agent["image"]["repository"], "mirror.test/hub/qdrant/qdrant-cloud-agent");
     assert_eq!(agent["config"]["caCertificates"], "PEM\n");

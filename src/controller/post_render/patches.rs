@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{matcher, strategic};
 use crate::api::helm_release;
-use crate::cluster::{Key, Object};
+use crate::cluster::{Key, Object, list_keys};
 use crate::controller::selector::{Invalid, Matcher};
 
 #[derive(Debug, thiserror::Error)]
@@ -91,7 +91,7 @@ impl Patch {
                     metadata.remove("name");
                     metadata.remove("namespace");
                 }
-                let built_in = strategic::is_built_in(object.key.group());
+                let built_in = list_keys::is_built_in(object.key.group());
                 strategic::merge(&mut object.value, patch, built_in).map_err(failed)?;
             }
         }

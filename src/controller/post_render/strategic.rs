@@ -3,30 +3,7 @@
 
 use serde_json::{Map, Value};
 
-/// The keys of lists, by the field that holds them (`patchMergeKey` in k8s.io/api).
-const KEYS: &[(&str, &[&str])] = &[
-    ("containers", &["name"]),
-    ("initContainers", &["name"]),
-    ("ephemeralContainers", &["name"]),
-    ("volumes", &["name"]),
-    ("env", &["name"]),
-    ("imagePullSecrets", &["name"]),
-    ("secrets", &["name"]),
-    ("webhooks", &["name"]),
-    ("resourceClaims", &["name"]),
-    ("volumeMounts", &["mountPath"]),
-    ("volumeDevices", &["devicePath"]),
-    ("ports", &["containerPort", "port"]),
-    ("hostAliases", &["ip"]),
-    ("topologySpreadConstraints", &["topologyKey"]),
-    ("conditions", &["type"]),
-    ("ownerReferences", &["uid"]),
-];
-
-/// Whether Kubernetes knows the kinds of a group, and so how their lists merge.
-pub fn is_built_in(group: &str) -> bool {
-    matches!(group, "" | "apps" | "batch" | "autoscaling" | "policy") || group.ends_with(".k8s.io")
-}
+use crate::cluster::list_keys;
 
 /// Merges `patch` into `value`. The error says which part cannot be read.
 pub fn merge(value: &mut Value, patch: Value, built_in: bool) -> Result<(), String> {
@@ -67,7 +44,7 @@ fn merge_map(
             }
             (Some(Value::Object(old)), Value::Object(new)) => merge_map(old, new, built_in)?,
             (Some(Value::Array(old)), Value::Array(new)) => {
-                match key(&name, old, &new).filter(|_| built_in) {
+                match list_keys::of(&name, old, &new).filter(|_| built_in) {
                     Some(key) => merge_list(old, new, key, built_in)?,
                     None => *old = new,
                 }
@@ -104,16 +81,6 @@ fn merge_list(
     }
     old.splice(0..0, first);
     Ok(())
-}
-
-/// The key of a list, if each of its items has it.
-fn key(field: &str, old: &[Value], new: &[Value]) -> Option<&'static str> {
-    let (_, keys) = KEYS.iter().find(|(name, _)| *name == field)?;
-    let bare =
-        |item: &Value| item.as_object().is_some_and(|o| o.len() == 1 && o.contains_key("$patch"));
-    let has = |item: &Value, key: &str| item.get(key).is_some() || bare(item);
-    let all = |key: &str| old.iter().chain(new).all(|item| has(item, key));
-    keys.iter().copied().find(|key| all(key))
 }
 
 fn directive(patch: &Map<String, Value>) -> Result<Option<&str>, String> {

@@ -8,17 +8,17 @@ use pinnace_engine::render::Operation;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
-use super::{Next, Session, action_context};
+use super::{Next, Session, action_context, wording};
 use crate::api::helm_release::AttemptedAction;
-use crate::cluster::crd;
+use crate::cluster::{crd, namespace};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::source::Pulled;
-use crate::controller::{act, post_render, render, status};
+use crate::controller::{act, mirrored, post_render, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
-use crate::release::{install, upgrade};
+use crate::release::{self, deploy, install, upgrade};
 
 const NOTHING_CHANGED: &str = "nothing was changed";
 
@@ -30,6 +30,18 @@ fn untouched(definitions: bool, policy: crd::Policy) -> &'static str {
         }
         false => NOTHING_CHANGED,
     }
+}
+
+/// What has to be there before the first record: the namespace, and the chart's definitions.
+async fn prepare(
+    context: &release::Context<'_>,
+    wanted: &upgrade::Wanted<'_>,
+    options: &release::Options,
+) -> Result<Vec<crd::Outcome>, release::Error> {
+    if options.create_namespace {
+        namespace::ensure(context.cluster, wanted.namespace).await?;
+    }
+    deploy::definitions(context, &wanted.crds()?, options).await
 }
 
 impl Session<'_> {
@@ -68,7 +80,7 @@ impl Session<'_> {
             skip_schema_validation: act::skips_schema(self.release, operation),
         };
         let permit = self.context.renderings.acquire().await;
-        let rendered = render::run(&self.context.cluster, input).await;
+        let rendered = render::run(&self.cluster, input).await;
         drop(permit);
         let (mut rendered, chart) = match rendered {
             Ok(rendered) => rendered,
@@ -80,12 +92,18 @@ impl Session<'_> {
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
+        if let Err(error) = mirrored::apply(&mut rendered, &pulled.mirrors) {
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
-            post_rendering: post_render::digest(&self.release.spec),
+            post_rendering: mirrored::digest(
+                &pulled.mirrors,
+                post_render::digest(&self.release.spec),
+            ),
             config: config.clone(),
             rendered: &rendered,
             now: Utc::now(),
@@ -108,9 +126,13 @@ impl Session<'_> {
         let started = Instant::now();
         let (progress, told) = watch::channel(String::new());
         let (preempt, _guard) = self.preempt();
-        let storage = self.storage.clone();
-        let context = action_context(self.context, &storage, Some(preempt), Some(&progress));
+        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
+        let context =
+            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
+        let mut said = None;
         let action = async {
+            let definitions = prepare(&context, &wanted, &options).await?;
+            said = wording::definitions(&definitions);
             match &latest {
                 None => install::run(&context, &wanted, revision, &options).await,
                 Some(latest) => upgrade::run(&context, &wanted, &latest.record, &options).await,
@@ -118,6 +140,9 @@ impl Session<'_> {
         }
         .boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
+        if let Some(message) = said {
+            self.report.event(true, "DefinitionsApplied", &message).await;
+        }
         let took = format!("{:.3}s", started.elapsed().as_secs_f64());
         self.report.status.last_attempted_release_action_duration = Some(took);
         match done {
@@ -134,7 +159,7 @@ impl Session<'_> {
                     }
                 }
             }
-            Ok(_) => self.concluded().await,
+            Ok(stored) => self.concluded(stored).await,
         }
     }
 

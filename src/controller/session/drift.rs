@@ -25,15 +25,25 @@ impl Session<'_> {
         let depth = match mode {
             Some(DriftDetectionMode::Disabled) => {
                 self.report.draft().not_drifted();
+                self.settled = self.watched;
                 return Ok(());
             }
             Some(DriftDetectionMode::Warn | DriftDetectionMode::Enabled) => Depth::Fields,
             None => Depth::Existence,
         };
-        let cluster = &self.context.cluster;
+        let cluster = &self.cluster;
         let objects = deploy::placed_where_served(cluster, &latest.record).await?;
         // Watched from before the comparison, so that nothing falls in between.
-        self.context.inventory.track(&objects).await;
+        let mut watched_before = false;
+        if self.watched {
+            let tracking = self.context.inventory.track(&objects).await;
+            (watched_before, self.settled) = (tracking.before, tracking.complete);
+        }
+        // What was applied a moment ago is there, and whoever takes it away is seen.
+        if watched_before && self.applied == Some(latest.record.version) {
+            self.report.draft().not_drifted();
+            return Ok(());
+        }
         let owner = Owner {
             release: self.storage.release().to_owned(),
             namespace: self.release.release_namespace(),
@@ -48,6 +58,7 @@ impl Session<'_> {
         let name = wording::full_name(&latest.record);
         if mode == Some(DriftDetectionMode::Warn) {
             let message = format!("release {name} differs from the cluster: {told}");
+            self.settled = false;
             if self.report.draft().drifted(&message) {
                 self.report.event(false, reason::DRIFT_DETECTED, &message).await;
             }
@@ -71,7 +82,7 @@ impl Session<'_> {
 
     async fn restore(&self, found: &[Drift]) -> Result<(), cluster::Error> {
         for drift in found {
-            drift::restore(&self.context.cluster, drift).await?;
+            drift::restore(&self.cluster, drift).await?;
         }
         Ok(())
     }

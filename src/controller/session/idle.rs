@@ -8,11 +8,14 @@ use super::{Next, Session, wording};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
-use crate::controller::{post_render, status};
+use crate::controller::{dependencies, post_render, status};
 use crate::model::condition::{STALLED, reason};
 use crate::release::deploy;
 use crate::release::record::Status;
 use crate::release::storage::Summary;
+
+/// A release of which every change is seen is looked at this often, all the same.
+const LONGEST_REST: Duration = Duration::from_secs(6 * 3600);
 
 impl Session<'_> {
     pub(super) async fn ready(&mut self, observation: &Observation) -> Result<Next, Error> {
@@ -33,18 +36,28 @@ impl Session<'_> {
             self.report.status.observed_post_renderers_digest = post_renderers;
             self.report.status.observed_common_metadata_digest = metadata;
             if self.report.status.inventory.is_none() {
-                let objects =
-                    deploy::placed_where_served(&self.context.cluster, &latest.record).await?;
+                let objects = deploy::placed_where_served(&self.cluster, &latest.record).await?;
                 self.report.status.inventory = Some(status::inventory(&objects));
             }
         }
         self.report.draft().forget_failures();
         self.report.save().await?;
         self.context.memory.no_error(&self.uid);
-        // Spread, so that releases that were made together are not looked at together for ever.
-        let interval = self.release.interval().min(self.release.chart_interval());
+        let mut interval = self.release.interval().min(self.release.chart_interval());
+        if self.settled && !self.release.asks_registry() && self.sees_all() {
+            interval = interval.max(LONGEST_REST);
+        }
         let interval = interval.max(Duration::from_secs(1));
+        // Spread, so that releases that were made together are not looked at together for ever.
         Ok(Next::Done(Rest::of(interval.mul_f64(0.95 + rand::random::<f64>() / 10.0))))
+    }
+
+    /// Whether every change of the records and of each dependency is seen.
+    fn sees_all(&self) -> bool {
+        let (release, own) = (self.release, self.release.own_namespace());
+        let records = release.storage_namespace() == own;
+        records
+            && release.spec.depends_on.iter().all(|d| dependencies::namespace(release, d) == own)
     }
 
     pub(super) async fn wait(&mut self, until: DateTime<Utc>, why: &str) -> Result<Next, Error> {

@@ -2,23 +2,23 @@
 
 use chrono::Utc;
 
-use super::wording::{failed, rolled_back, succeeded};
+use super::wording::{awaiting_tests, failed, rolled_back, succeeded};
 use super::{Next, Session};
 use crate::api::helm_release::AttemptedAction;
 use crate::cluster;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
-use crate::controller::status;
+use crate::controller::status::{self, Tests};
 use crate::model::condition::reason;
-use crate::release::record::{self, Status};
+use crate::release::record::Status;
 use crate::release::storage::Stored;
 use crate::release::{self, deploy};
 
 impl Session<'_> {
     pub(super) async fn settle(
         &mut self,
-        done: Result<record::Record, release::Error>,
+        done: Result<Stored, release::Error>,
     ) -> Result<Next, Error> {
         match done {
             Err(error) if error.leaves_pending() => self.ended(Err(error)).await,
@@ -26,7 +26,7 @@ impl Session<'_> {
                 Some(stored) => self.broke_off(&stored, &error).await,
                 None => Ok(Next::Again),
             },
-            Ok(_) => self.concluded().await,
+            Ok(stored) => self.concluded(stored).await,
         }
     }
 
@@ -51,10 +51,9 @@ impl Session<'_> {
         Ok(())
     }
 
-    pub(super) async fn concluded(&mut self) -> Result<Next, Error> {
-        if let Some(stored) = Observation::of(&self.storage).await?.latest {
-            self.conclude(&stored, None).await?;
-        }
+    pub(super) async fn concluded(&mut self, stored: Stored) -> Result<Next, Error> {
+        self.conclude(&stored, None).await?;
+        self.applied = Some(stored.record.version);
         Ok(Next::Again)
     }
 
@@ -81,7 +80,7 @@ impl Session<'_> {
         let good = record.info.status == Status::Deployed;
         let why = error.map_or_else(|| record.info.description.clone(), ToString::to_string);
         self.report.draft().note(status::snapshot(stored, action));
-        let objects = deploy::placed_where_served(&self.context.cluster, record).await;
+        let objects = deploy::placed_where_served(&self.cluster, record).await;
         if let Ok(objects) = objects {
             self.report.status.inventory = Some(status::inventory(&objects));
         }
@@ -102,6 +101,8 @@ impl Session<'_> {
             self.report.draft().released(good, reason, &message);
             if !good {
                 self.count_failure();
+            } else if Tests::of(self.release) != Tests::NotRun {
+                self.report.draft().awaiting_tests(&awaiting_tests(record));
             }
         }
         self.report.save().await?;

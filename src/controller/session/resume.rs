@@ -23,8 +23,9 @@ impl Session<'_> {
             .await;
         let (progress, told) = watch::channel(String::new());
         let (preempt, _guard) = self.preempt();
-        let storage = self.storage.clone();
-        let context = action_context(self.context, &storage, Some(preempt), Some(&progress));
+        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
+        let context =
+            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
         let action = resume::run(&context, latest, &options).boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
         self.settle(done).await

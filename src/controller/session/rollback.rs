@@ -25,8 +25,9 @@ impl Session<'_> {
         self.report.save().await?;
         let (progress, told) = watch::channel(String::new());
         let (preempt, _guard) = self.preempt();
-        let storage = self.storage.clone();
-        let context = action_context(self.context, &storage, Some(preempt), Some(&progress));
+        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
+        let context =
+            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
         let action = rollback::run(&context, &latest.record, target, Utc::now(), &options).boxed();
         let done = act::watched(&mut self.report, &doing, told, action).await;
         self.settle(done).await

@@ -1,14 +1,14 @@
 //! The end of a release: with its object, or of what a failed install left.
 
 use super::wording::{chart, full_name};
-use super::{Next, Session};
+use super::{Next, Session, action_context};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::{act, claim, status};
 use crate::model::condition::reason;
 use crate::release::record::Status;
-use crate::release::storage::Stored;
+use crate::release::storage::{Storage, Stored};
 use crate::release::uninstall;
 
 impl Session<'_> {
@@ -42,6 +42,98 @@ impl Session<'_> {
                 Ok(Next::Done(Rest::of(self.context.memory.pause(&self.uid, None))))
             }
         }
+    }
+
+    /// Uninstalls a release whose chart has another name now; its successor is installed anew.
+    pub(super) async fn reinstall(
+        &mut self,
+        observation: Observation,
+        why: &str,
+    ) -> Result<Next, Error> {
+        let Some(latest) = &observation.latest else { return Ok(Next::Again) };
+        let storage = self.storage.clone();
+        match self.take_down(&storage, latest, why).await? {
+            None => Ok(Next::Again),
+            Some(rest) => Ok(Next::Done(rest)),
+        }
+    }
+
+    /// Uninstalls what this object has made under another name or in another namespace, before it is made anew where
+    /// the spec says now. Some: it is still there.
+    pub(super) async fn leave(&mut self) -> Result<Option<Rest>, Error> {
+        let Some(head) = self.report.status.history.first() else { return Ok(None) };
+        let kept = self.report.status.storage_namespace.as_deref();
+        let kept = kept.unwrap_or(self.storage.namespace());
+        let wanted = self.release.release_namespace();
+        let same = head.name == self.storage.release()
+            && head.namespace == wanted
+            && kept == self.storage.namespace();
+        if same {
+            return Ok(None);
+        }
+        let why = format!(
+            "it was {} with its records in {kept}, and {wanted}/{} with records in {} is wanted",
+            head.full_name(),
+            self.storage.release(),
+            self.storage.namespace()
+        );
+        let storage = self.elsewhere(kept, &head.name);
+        let observation = Observation::of(&storage).await?;
+        let history = &self.report.status.history;
+        let ours = |l: &&Stored| {
+            let holder = storage.holder();
+            claim::uninstalls(l.record.version, l.holder.as_deref(), holder, history)
+                && l.record.info.status != Status::Uninstalled
+        };
+        match observation.latest.as_ref().filter(ours) {
+            Some(latest) => self.take_down(&storage, latest, &why).await,
+            None => {
+                self.forget_release();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Uninstalls a release so that it can be made anew. Some: that failed, and is tried again after this time.
+    async fn take_down(
+        &mut self,
+        storage: &Storage,
+        latest: &Stored,
+        why: &str,
+    ) -> Result<Option<Rest>, Error> {
+        let (name, chart) = (full_name(&latest.record), chart(&latest.record));
+        let doing = format!("Uninstalling release {name}: {why}");
+        self.report.draft().progressing(&doing);
+        self.report.save().await?;
+        let cluster = self.cluster.clone();
+        let context = action_context(self.context, &cluster, storage, None, None);
+        let done = uninstall::run(&context, &act::uninstall(self.release)).await;
+        match done {
+            Ok(_) => {
+                let message = format!(
+                    "Helm uninstall succeeded for release {name} with chart {chart}: {why}"
+                );
+                self.forget_release();
+                self.report.save().await?;
+                self.report.event(true, reason::UNINSTALL_SUCCEEDED, &message).await;
+                Ok(None)
+            }
+            Err(error) => {
+                let pause = self.context.memory.pause(&self.uid, None);
+                let message =
+                    format!("Helm uninstall failed for release {name} with chart {chart}: {error}");
+                self.report.draft().not_ready(reason::UNINSTALL_FAILED, &message);
+                self.report.save().await?;
+                self.report.event(false, reason::UNINSTALL_FAILED, &message).await;
+                Ok(Some(Rest::of(pause)))
+            }
+        }
+    }
+
+    fn forget_release(&mut self) {
+        self.report.status.history.clear();
+        self.report.status.inventory = None;
+        self.report.draft().forget_failures();
     }
 
     /// Does the rest of an uninstallation that was begun.

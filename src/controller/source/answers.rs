@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 
+use super::table::Table;
 use crate::api::annotation;
 use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
@@ -21,12 +22,15 @@ pub struct Question {
     generation: Option<i64>,
     chart: String,
     version: String,
+    /// Of the mirror table.
+    table: String,
 }
 
 impl Question {
     pub fn of(
         namespace: &str,
         repository: &HelmRepository,
+        table: &Table,
         wanted: &HelmChartTemplateSpec,
     ) -> Self {
         Self {
@@ -35,6 +39,7 @@ impl Question {
             generation: repository.metadata.generation,
             chart: wanted.chart.clone(),
             version: wanted.version().to_owned(),
+            table: table.version.clone(),
         }
     }
 }
@@ -81,6 +86,7 @@ mod tests {
             generation: Some(1),
             chart: "c".into(),
             version: version.into(),
+            table: String::new(),
         }
     }
 

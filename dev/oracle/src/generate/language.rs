@@ -24,7 +24,7 @@ pub fn case(rng: &mut Rng) -> Case {
 }
 
 /// Breaks a template somewhere: what a typing mistake makes of it.
-fn damage(rng: &mut Rng, text: &mut String) {
+pub fn damage(rng: &mut Rng, text: &mut String) {
     let mut chars: Vec<char> = text.chars().collect();
     if chars.is_empty() {
         return;

@@ -1,0 +1,246 @@
+//! How the registries of a HelmRepository are asked: its Secrets, and those that the mirror table names.
+
+use std::collections::{BTreeMap, HashMap};
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::Api;
+use pinnace_registry::{
+    ClientCertificate, Credentials, Endpoint, Keychain, Limits, Options, Reference, Registries,
+};
+use serde_json::json;
+
+use super::Error;
+use super::table::Table;
+use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec};
+use crate::cluster::error::retried;
+
+/// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
+const DOCKER_CONFIG: &str = ".dockerconfigjson";
+
+pub type Data = HashMap<String, Vec<u8>>;
+
+/// The Secrets of a namespace, read anew each time, so that a change of them needs no restart.
+pub struct Secrets {
+    api: Api<Secret>,
+    namespace: String,
+}
+
+impl Secrets {
+    pub fn new(client: Client, namespace: &str) -> Self {
+        Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned() }
+    }
+
+    pub async fn data(&self, name: &str) -> Result<Data, Error> {
+        let what = || format!("Secret {}/{name}", self.namespace);
+        let secret = retried(|| self.api.get(name))
+            .await
+            .map_err(|source| Error::Read { what: what(), source })?;
+        Ok(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
+    }
+
+    /// All registries that may have what `reference` names.
+    pub async fn registries(
+        &self,
+        repository: &HelmRepository,
+        table: &Table,
+        reference: &Reference,
+    ) -> Result<Registries, Error> {
+        let spec = &repository.spec;
+        let mut base = options(spec);
+        let mut own =
+            Endpoint { plain_http: spec.insecure == Some(true), ..Endpoint::at(reference.host()) };
+        if let Some(secret) = &spec.cert_secret_ref {
+            let tls = Tls::read(&secret.name, &self.data(&secret.name).await?)?;
+            base.ca_certificates.extend(tls.authority);
+            own.client_certificate = tls.certificate;
+        }
+        if let Some(secret) = &spec.proxy_secret_ref {
+            proxy(&mut base, &secret.name, &self.data(&secret.name).await?)?;
+        }
+        let places = table.rules.places(reference);
+        let keychain = match &spec.secret_ref {
+            None => Keychain::default(),
+            Some(secret) => {
+                let document =
+                    login(&secret.name, &self.data(&secret.name).await?, reference.host())?;
+                if places.iter().any(|place| !place.is_mirror && place.endpoint.is_none()) {
+                    Credentials::from_docker_config(document.as_bytes(), reference.host())
+                        .map_err(|source| Error::Credentials {
+                            name: secret.name.clone(),
+                            source,
+                        })?;
+                }
+                Keychain::document(format!("Secret {}", secret.name), document)
+            }
+        };
+        let mut documents = BTreeMap::new();
+        for name in places.iter().filter_map(|place| place.endpoint?.secret.clone()) {
+            let document = login(&name, &self.data(&name).await?, "")?;
+            documents.insert(name, document.into());
+        }
+        let mut rules = table.rules.clone();
+        if rules.settings(reference).is_none() {
+            rules.registries.push(own);
+        }
+        Ok(Registries::new(rules, keychain, base, documents))
+    }
+}
+
+/// What all registries of a repository share.
+fn options(spec: &HelmRepositorySpec) -> Options {
+    let mut limits = Limits::default();
+    if let Some(timeout) = &spec.timeout {
+        limits.request_timeout = timeout.get();
+    }
+    Options { limits, ..Options::default() }
+}
+
+/// The Secret as a dockerconfigjson document; a user name and a password are for `host` alone.
+fn login(name: &str, data: &Data, host: &str) -> Result<String, Error> {
+    if data.contains_key(DOCKER_CONFIG) {
+        return text(name, data, DOCKER_CONFIG).map(Option::unwrap_or_default);
+    }
+    let (username, password) = (text(name, data, "username")?, text(name, data, "password")?);
+    match (username, password) {
+        (Some(username), Some(password)) if !host.is_empty() => {
+            let entry = json!({"username": username.trim(), "password": password.trim()});
+            Ok(json!({"auths": {host: entry}}).to_string())
+        }
+        _ => Err(Error::Secret {
+            name: name.to_owned(),
+            key: DOCKER_CONFIG,
+            instead: "make it with kubectl create secret docker-registry",
+        }),
+    }
+}
+
+/// Whom to trust, and who we are.
+struct Tls {
+    authority: Option<String>,
+    certificate: Option<ClientCertificate>,
+}
+
+impl Tls {
+    fn read(name: &str, data: &Data) -> Result<Self, Error> {
+        let missing = |key, instead| Error::Secret { name: name.to_owned(), key, instead };
+        let authority = text(name, data, "ca.crt")?;
+        let certificate = match (text(name, data, "tls.crt")?, text(name, data, "tls.key")?) {
+            (Some(certificate), Some(key)) => {
+                Some(ClientCertificate { certificate, key: key.into() })
+            }
+            (None, None) => None,
+            (Some(_), None) => return Err(missing("tls.key", "add the key of tls.crt")),
+            (None, Some(_)) => return Err(missing("tls.crt", "add the certificate of tls.key")),
+        };
+        if authority.is_none() && certificate.is_none() {
+            let instead = "add the certificate of the registry's authority as PEM";
+            return Err(missing("ca.crt", instead));
+        }
+        Ok(Self { authority, certificate })
+    }
+}
+
+/// `address`, `username` and `password` as in Flux's Secrets for proxies; `noProxy` is ours.
+fn proxy(options: &mut Options, name: &str, data: &Data) -> Result<(), Error> {
+    let Some(address) = text(name, data, "address")? else {
+        let instead = "add the proxy's URL, such as http://proxy.example:3128";
+        return Err(Error::Secret { name: name.to_owned(), key: "address", instead });
+    };
+    let unusable = || Error::SecretText {
+        name: name.to_owned(),
+        key: "address".to_owned(),
+        why: "is not a URL such as http://proxy.example:3128".to_owned(),
+    };
+    let mut url = url::Url::parse(address.trim()).map_err(|_| unusable())?;
+    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
+        return Err(unusable());
+    }
+    if let Some(username) = text(name, data, "username")? {
+        url.set_username(username.trim()).map_err(|()| unusable())?;
+    }
+    if let Some(password) = text(name, data, "password")? {
+        url.set_password(Some(password.trim())).map_err(|()| unusable())?;
+    }
+    let proxy = pinnace_registry::Secret::from(String::from(url));
+    options.http_proxy = Some(proxy.clone());
+    options.https_proxy = Some(proxy);
+    options.no_proxy = text(name, data, "noProxy")?;
+    Ok(())
+}
+
+/// The text under a key, if there is one.
+pub fn text(name: &str, data: &Data, key: &str) -> Result<Option<String>, Error> {
+    let Some(bytes) = data.get(key) else { return Ok(None) };
+    let not_text = |_| Error::SecretText {
+        name: name.to_owned(),
+        key: key.to_owned(),
+        why: "is not text".to_owned(),
+    };
+    String::from_utf8(bytes.clone()).map(Some).map_err(not_text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn data(entries: &[(&str, &str)]) -> Data {
+        entries.iter().map(|(key, text)| ((*key).to_owned(), text.as_bytes().to_vec())).collect()
+    }
+
+    #[test]
+    fn a_repository_is_asked_with_its_credentials_and_within_its_time() {
+        let spec: HelmRepositorySpec = serde_json::from_value(json!({
+            "url": "oci://r", "type": "oci", "insecure": true, "timeout": "7s",
+        }))
+        .expect("a spec");
+        assert_eq!(options(&spec).limits.request_timeout, Duration::from_secs(7));
+        let plain = data(&[("username", "u\n"), ("password", "p")]);
+        let document = login("s", &plain, "r").expect("valid");
+        let found = Credentials::from_docker_config(document.as_bytes(), "r").expect("an entry");
+        assert_eq!(found, Credentials::basic("u", "p"));
+        let elsewhere = Credentials::from_docker_config(document.as_bytes(), "mirror.test");
+        assert!(elsewhere.is_err(), "a password without a host is for the repository's alone");
+        let error = login("s", &Data::new(), "r").expect_err("no credentials");
+        assert!(error.to_string().contains("Secret s has no .dockerconfigjson"), "{error}");
+    }
+
+    #[test]
+    fn who_is_trusted_and_who_we_are() {
+        let both = data(&[("ca.crt", "CA"), ("tls.crt", "C"), ("tls.key", "K")]);
+        let tls = Tls::read("s", &both).expect("valid");
+        assert_eq!(tls.authority.as_deref(), Some("CA"));
+        assert_eq!(tls.certificate.map(|c| c.certificate).as_deref(), Some("C"));
+        for (given, missing) in [
+            (&[][..], "ca.crt"),
+            (&[("tls.crt", "C")], "tls.key"),
+            (&[("tls.key", "K")], "tls.crt"),
+        ] {
+            let error = Tls::read("s", &data(given)).err().expect("half").to_string();
+            assert!(error.contains(missing), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_proxy_with_an_account() {
+        let mut options = Options::default();
+        let entries = [
+            ("address", "http://p.test:3128"),
+            ("username", "u"),
+            ("password", "p@"),
+            ("noProxy", ".svc"),
+        ];
+        proxy(&mut options, "s", &data(&entries)).expect("valid");
+        let url = options.https_proxy.expect("a proxy");
+        assert_eq!(url.expose(), "http://u:p%40@p.test:3128/");
+        assert_eq!(options.no_proxy.as_deref(), Some(".svc"));
+        for bad in ["p.test:3128", "socks5://p.test", "not a url: secret"] {
+            let error = proxy(&mut Options::default(), "s", &data(&[("address", bad)]));
+            let error = error.expect_err(bad).to_string();
+            assert!(!error.contains("secret"), "{error}");
+        }
+        assert!(proxy(&mut Options::default(), "s", &Data::new()).is_err());
+    }
+}
