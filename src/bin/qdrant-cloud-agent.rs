@@ -30,8 +30,21 @@ struct Args {
     pod: Pod,
 }
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// Bytes of stack for each thread: a debug build's futures are large.
+const STACK: usize = 8 << 20;
+
+fn main() -> ExitCode {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    match runtime.enable_all().thread_stack_size(STACK).build() {
+        Ok(runtime) => runtime.block_on(act()),
+        Err(error) => {
+            eprintln!("cannot start threads: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn act() -> ExitCode {
     // The other thing that this image does: it shares no flag with the agent but those of its pod.
     let mut line = std::env::args_os().skip(1);
     if line.next().is_some_and(|word| word == "rescue") {

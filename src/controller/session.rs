@@ -168,7 +168,7 @@ impl<'a> Session<'a> {
             self.observed = Some(observation);
             return Ok(None);
         }
-        match self.resume(observation).await? {
+        match self.resume(observation).boxed().await? {
             Next::Again => Ok(None),
             Next::Done(rest) => Ok(Some(rest)),
         }
@@ -259,7 +259,7 @@ impl<'a> Session<'a> {
             };
             let decision = self.decide(&observation, pulled, config).await?;
             tracing::debug!(release = self.object, ?decision, "decided");
-            match self.act(decision, observation, pulled, config).await? {
+            match self.act(decision, observation, pulled, config).boxed().await? {
                 Next::Again => {}
                 Next::Done(rest) => return Ok(rest),
             }
@@ -368,24 +368,26 @@ impl<'a> Session<'a> {
         config: &Map<String, Value>,
     ) -> Result<Next, Error> {
         match decision {
-            Decision::Ready => self.ready(&observation).await,
-            Decision::Wait { until, why } => self.wait(until, &why).await,
-            Decision::Stall { reason, message } => self.stall(reason, &message).await,
-            Decision::Note { adopted, counts } => self.note(&observation, adopted, counts).await,
-            Decision::Unlock { why } => self.unlock(observation, why).await,
+            Decision::Ready => self.ready(&observation).boxed().await,
+            Decision::Wait { until, why } => self.wait(until, &why).boxed().await,
+            Decision::Stall { reason, message } => self.stall(reason, &message).boxed().await,
+            Decision::Note { adopted, counts } => {
+                self.note(&observation, adopted, counts).boxed().await
+            }
+            Decision::Unlock { why } => self.unlock(observation, why).boxed().await,
             Decision::Install { revision } => {
-                self.deploy(revision, None, pulled, config, "it is not installed").await
+                self.deploy(revision, None, pulled, config, "it is not installed").boxed().await
             }
             Decision::Upgrade { why } => {
                 let revision = observation.version() + 1;
-                self.deploy(revision, observation.latest, pulled, config, &why).await
+                self.deploy(revision, observation.latest, pulled, config, &why).boxed().await
             }
-            Decision::Resume => self.resume(observation).await,
-            Decision::Rollback { to } => self.rollback(observation, to).await,
-            Decision::Remove => self.remove(observation).await,
-            Decision::FinishUninstall => self.finish_uninstall().await,
-            Decision::Test => self.test(observation).await,
-            Decision::Reinstall { why } => self.reinstall(observation, &why).await,
+            Decision::Resume => self.resume(observation).boxed().await,
+            Decision::Rollback { to } => self.rollback(observation, to).boxed().await,
+            Decision::Remove => self.remove(observation).boxed().await,
+            Decision::FinishUninstall => self.finish_uninstall().boxed().await,
+            Decision::Test => self.test(observation).boxed().await,
+            Decision::Reinstall { why } => self.reinstall(observation, &why).boxed().await,
         }
     }
 

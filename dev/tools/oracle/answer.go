@@ -6,7 +6,11 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"syscall"
 )
+
+// Bytes of address space.
+const mostMemory = 6 << 30
 
 // An answer holds the output or the error. Both are bytes, since neither need be UTF-8.
 type answer struct {
@@ -22,6 +26,11 @@ type job struct {
 
 // answerAll works on several questions at once and answers them in their order.
 func answerAll(in io.Reader, out io.Writer) error {
+	// A template that explodes ends this process, not the machine.
+	limit := syscall.Rlimit{Cur: mostMemory, Max: mostMemory}
+	if err := syscall.Setrlimit(syscall.RLIMIT_AS, &limit); err != nil {
+		return fmt.Errorf("limit the memory: %w", err)
+	}
 	workers := runtime.GOMAXPROCS(0)
 	todo := make(chan job, 64*workers)
 	order := make(chan job, 64*workers)

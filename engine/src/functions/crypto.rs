@@ -37,6 +37,9 @@ pub(super) const TABLE: &[Function] = &[
     }),
     Function::new("randBytes", &[Int], |c, a| {
         use base64::Engine;
+        if int(&a[0]) < 0 {
+            return Err("runtime error: makeslice: len out of range".into());
+        }
         let mut buffer = vec![0; count(c, &a[0])?];
         (c.run.environment.random)(&mut buffer);
         Ok(base64::engine::general_purpose::STANDARD.encode(buffer).into())

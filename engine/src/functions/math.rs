@@ -14,7 +14,7 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("int64", &[Any], |_, a| Ok(Value::Int64(to_int64(&a[0])))),
     Function::new("int", &[Any], |_, a| Ok(Value::Int(to_int64(&a[0])))),
     Function::new("float64", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0])))),
-    Function::new("atoi", &[S], |_, a| Ok(Value::Int(super::text(&a[0]).parse().unwrap_or(0)))),
+    Function::new("atoi", &[S], |_, a| Ok(Value::Int(atoi(&super::text(&a[0]))))),
     Function::new("toDecimal", &[Any], |c, a| {
         let text = printf::print(&a[..1], c.run);
         let text = String::from_utf8_lossy(&text);
@@ -68,6 +68,16 @@ pub(super) const TABLE: &[Function] = &[
         Ok(Value::Int(low + (u64::from_le_bytes(random) % width as u64) as i64))
     }),
 ];
+
+/// Of a number out of range the nearest one; of what is no number, 0.
+fn atoi(text: &str) -> i64 {
+    use std::num::IntErrorKind::{NegOverflow, PosOverflow};
+    text.parse::<i64>().unwrap_or_else(|error| match error.kind() {
+        PosOverflow => i64::MAX,
+        NegOverflow => i64::MIN,
+        _ => 0,
+    })
+}
 
 fn divide(a: &[Value], operate: fn(i64, i64) -> i64) -> Returned {
     match to_int64(&a[1]) {

@@ -3,8 +3,8 @@
 mod read;
 mod write;
 
-use super::{Call, Function, Kind, Returned, text};
-use crate::template::{Map, MapType, Value};
+use super::{Call, Function, Kind, Returned, bytes};
+use crate::template::{Map, MapType, Value, lossy};
 
 use Kind::{Any, String as S};
 
@@ -12,7 +12,7 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("toToml", &[Any], |c, a| encode(c, &a[0], |message| Ok(message.into()))),
     Function::new("mustToToml", &[Any], |c, a| encode(c, &a[0], |message| Err(message.into()))),
     Function::new("fromToml", &[S], |_, a| {
-        Ok(read::read(&text(&a[0])).unwrap_or_else(|message| {
+        Ok(read::read(&lossy(read::without_mark(bytes(&a[0])))).unwrap_or_else(|message| {
             let map = Map::new(MapType::Any, Default::default());
             map.set("Error", message.into());
             Value::Map(map)

@@ -61,6 +61,7 @@ fn check_one(schema: &[u8], values: &Map<String, Value>, known: &Known) -> Vec<S
         Ok(schema) => schema,
         Err(error) => return vec![format!("values.schema.json is not JSON: {error}")],
     };
+    name_draft(&mut schema);
     let mut own = Vec::new();
     ids(&schema, &mut own);
     known.open_unknown(&mut schema, &own);
@@ -74,6 +75,23 @@ fn check_one(schema: &[u8], values: &Map<String, Value>, known: &Known) -> Vec<S
         .iter_errors(&values)
         .map(|error| format!("at '{}': {}", error.instance_path(), error.masked()))
         .collect()
+}
+
+/// Names the draft as its specification does: Helm takes either scheme, and a name without a draft for the
+/// latest one (`draftFromURL` of santhosh-tekuri/jsonschema v6).
+fn name_draft(schema: &mut Value) {
+    let Some(Value::String(name)) = schema.get_mut("$schema") else { return };
+    let rest = name.trim_end_matches('#');
+    let rest = rest.strip_prefix("http://").or_else(|| rest.strip_prefix("https://"));
+    let draft = match rest.and_then(|rest| rest.strip_prefix("json-schema.org/")) {
+        Some("schema" | "draft/2020-12/schema") => "https://json-schema.org/draft/2020-12/schema",
+        Some("draft/2019-09/schema") => "https://json-schema.org/draft/2019-09/schema",
+        Some("draft-07/schema") => "http://json-schema.org/draft-07/schema#",
+        Some("draft-06/schema") => "http://json-schema.org/draft-06/schema#",
+        Some("draft-04/schema") => "http://json-schema.org/draft-04/schema#",
+        _ => return,
+    };
+    draft.clone_into(name);
 }
 
 /// The schemas that a chart carries under their `$id`, in any of its JSON files. Others are not fetched:
@@ -203,6 +221,24 @@ mod tests {
         let text = result.expect_err("a is no text").to_string();
         assert!(text.contains("at '/a'"), "{text}");
         assert_eq!(warnings.len(), 1, "{warnings:?}");
+    }
+
+    #[test]
+    fn a_draft_is_known_by_either_scheme_and_without_its_number() {
+        for draft in [
+            "http://json-schema.org/schema#",
+            "https://json-schema.org/schema",
+            "http://json-schema.org/draft/2020-12/schema",
+            "https://json-schema.org/draft-07/schema#",
+            "http://json-schema.org/draft-04/schema",
+        ] {
+            let text = json!({"$schema": draft, "properties": {"a": {"type": "string"}}});
+            let (result, warnings) =
+                check_with(&[("values.schema.json", &text.to_string())], json!({"a": 1}));
+            let told = result.expect_err("a is no text").to_string();
+            assert!(told.contains("at '/a'"), "{draft}: {told}");
+            assert_eq!(warnings, [""; 0], "{draft}");
+        }
     }
 
     #[test]

@@ -80,7 +80,7 @@ impl Session<'_> {
             skip_schema_validation: act::skips_schema(self.release, operation),
         };
         let permit = self.context.renderings.acquire().await;
-        let rendered = render::run(&self.cluster, input).await;
+        let rendered = render::run(&self.cluster, input).boxed().await;
         drop(permit);
         let (mut rendered, chart) = match rendered {
             Ok(rendered) => rendered,
@@ -131,11 +131,13 @@ impl Session<'_> {
             action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
         let mut said = None;
         let action = async {
-            let definitions = prepare(&context, &wanted, &options).await?;
+            let definitions = prepare(&context, &wanted, &options).boxed().await?;
             said = wording::definitions(&definitions);
             match &latest {
-                None => install::run(&context, &wanted, revision, &options).await,
-                Some(latest) => upgrade::run(&context, &wanted, &latest.record, &options).await,
+                None => install::run(&context, &wanted, revision, &options).boxed().await,
+                Some(latest) => {
+                    upgrade::run(&context, &wanted, &latest.record, &options).boxed().await
+                }
             }
         }
         .boxed();

@@ -538,9 +538,10 @@ fn toml(rng: &mut Rng) -> String {
                 ],
             )),
             _ => {
+                // No key that another one implies: Helm keeps quiet and the value is lost.
                 out.push_str(pick(
                     rng,
-                    &["a", "b", "c", "d.e", "\"f g\"", "'h'", "1", "a-b", "x_y", "b.c.d", "é"],
+                    &["a", "k", "c", "d.e", "\"f g\"", "'h'", "1", "a-b", "x_y", "b.c.d", "é"],
                 ));
                 out.push_str(pick(rng, &[" = ", "=", " =", " = "]));
                 toml_value(rng, &mut out, 2);

@@ -6,6 +6,12 @@ use toml::value::{Date, Datetime, Offset, Time as Clock};
 use crate::functions::dates::Time;
 use crate::template::{List, ListType, Value};
 
+/// The text after its byte order mark, of UTF-16 as well (`parse` of BurntSushi/toml).
+pub(super) fn without_mark(text: &[u8]) -> &[u8] {
+    const MARKS: [&[u8]; 3] = [b"\xff\xfe", b"\xfe\xff", b"\xef\xbb\xbf"];
+    MARKS.iter().find_map(|mark| text.strip_prefix(*mark)).unwrap_or(text)
+}
+
 /// The document as a map. Err: what is wrong with it.
 pub(super) fn read(text: &str) -> Result<Value, String> {
     let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {

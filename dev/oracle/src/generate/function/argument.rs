@@ -327,7 +327,8 @@ const CLASSES: &[(&str, &[&str])] = &[
             "\"{{ define \\\"n\\\" }}n{{ . }}{{ end }}{{ template \\\"n\\\" 3 }}\"",
             "\"{{ nosuch }}\"",
             "\"{{ fail \\\"x\\\" }}\"",
-            "\"{{ range . }}{{ . }},{{ end }}\"",
+            // A number would be counted to.
+            "\"{{ if kindIs \\\"slice\\\" . }}{{ range . }}{{ . }},{{ end }}{{ end }}\"",
             "\"{{ required \\\"need\\\" .x }}\"",
             "\"{{- 1 -}}\"",
             "\"{{ $.Template.Name }}\"",
