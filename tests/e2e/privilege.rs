@@ -51,6 +51,11 @@ const SILENT: &[(&str, &str, &str)] = &[
     ("qdrantclusters.qdrant.io/status", "get", "the operator's Role holds it"),
     ("qdrantclusters.qdrant.io/status", "patch", "the operator's Role holds it"),
     ("namespaces", "get", "install.createNamespace finds it there"),
+    (
+        "helmreleases.cd.qdrant.io",
+        "get",
+        "read again when a write met another one, or an attempt ended early",
+    ),
     ("volumesnapshotclasses.snapshot.storage.k8s.io", "watch", "the kind is not in this cluster"),
 ];
 
