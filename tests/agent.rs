@@ -193,9 +193,14 @@ async fn a_state_becomes_objects_and_is_reported() {
     agent.want(1, "1.0.0", json!({ "a": 1 }));
     let release = agent.release(|_| true).await;
     assert_eq!(version(&release), Some("1.0.0"));
-    let observed = agent
-        .observed(|o| o.generation == 1 && o.clusters.get("c1").is_some_and(|c| c.present))
-        .await;
+    // The watches of the two kinds are not in step with each other.
+    let seen = |o: &Observed| {
+        let release = o.components.get(RELEASE);
+        o.generation == 1
+            && o.clusters.get("c1").is_some_and(|c| c.present)
+            && release.is_some_and(|release| release.phase() != Phase::NotFound)
+    };
+    let observed = agent.observed(seen).await;
     let component = &observed.components[RELEASE];
     assert_eq!((component.phase(), component.wanted_version.as_str()), (Phase::NotReady, "1.0.0"));
     let namespace = agent.namespace.clone();
