@@ -14,6 +14,7 @@ pub mod duration;
 pub mod helm_chart;
 pub mod helm_release;
 pub mod helm_repository;
+pub mod oci_repository;
 pub mod reference;
 pub mod region;
 mod schema;
@@ -45,6 +46,7 @@ pub fn definitions() -> Vec<CustomResourceDefinition> {
         definition::of::<helm_release::HelmRelease>(),
         definition::of::<helm_repository::HelmRepository>(),
         definition::of::<helm_chart::HelmChart>(),
+        definition::of::<oci_repository::OciRepository>(),
         definition::of::<region::QdrantCloudRegion>(),
         definition::of::<cluster::QdrantCluster>(),
     ];
@@ -73,6 +75,9 @@ mod tests {
             "api/testdata/helm-repository.yaml"
         ));
         round_trip::<super::helm_chart::HelmChart>(include_str!("api/testdata/helm-chart.yaml"));
+        round_trip::<super::oci_repository::OciRepository>(include_str!(
+            "api/testdata/oci-repository.yaml"
+        ));
         round_trip::<super::cluster::QdrantCluster>(include_str!(
             "api/testdata/qdrant-cluster.yaml"
         ));

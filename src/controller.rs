@@ -3,6 +3,7 @@
 //! * [`reconcile`] — the way of one object; [`session`] — the loop over its release
 //! * [`unsupported`] — pure: which fields are refused; [`values`], [`source`] — what is wanted;
 //!   [`helm_chart`] shows it as an object; [`observe`] — what is there
+//! * [`source_status`] — OCIRepository, HelmChart and HelmRepository: what they stand for now, in their status
 //! * [`state`] — pure: what state that is; [`decide`] — pure: what to do about it
 //! * [`claim`] — pure: whose release it is; [`dependencies`] — what has to be ready first; [`memory`] — why an object may be left alone until later
 //! * [`inventory`] — changes of what releases are made of; [`selector`] — pure: which objects a spec means
@@ -28,8 +29,11 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::api::helm_release::HelmRelease;
+use crate::api::ORIGIN_NAMESPACE;
+use crate::api::helm_chart::HelmChart;
+use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
+use crate::api::oci_repository::OciRepository;
 use crate::telemetry::metrics::Metrics;
 
 pub mod act;
@@ -55,6 +59,7 @@ pub mod restore;
 pub mod selector;
 pub mod session;
 pub mod source;
+pub mod source_status;
 pub mod state;
 pub mod status;
 pub mod target;
@@ -98,6 +103,8 @@ pub async fn run(
     let namespace = settings.namespace.clone();
     let releases: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let repositories: Api<HelmRepository> = Api::namespaced(client.clone(), &namespace);
+    let artifacts: Api<OciRepository> = Api::namespaced(client.clone(), &namespace);
+    let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
     let controller = Controller::new(releases, watcher::Config::default())
         .with_config(Config::default().debounce(Duration::from_millis(50)));
     let memory = memory::Memory::default();
@@ -110,19 +117,23 @@ pub async fn run(
     };
     let stop = shutdown.child_token();
     let newest = preempt::Newest::watch(client.clone(), &namespace, stop, gone);
-    let seen = memory.clone();
-    let using = using(controller.store(), move |repository: &HelmRepository, release| {
-        let chart = release.spec.chart.as_ref();
-        chart.is_some_and(|c| c.spec.source_ref.name == repository.name_any())
+    let (told, notices) = mpsc::unbounded_channel();
+    let of_repository =
+        of_source(controller.store(), memory.clone(), told.clone(), |name, release| {
+            let chart = release.spec.chart.as_ref();
+            chart.is_some_and(|c| c.spec.source_ref.name == name)
+        });
+    let of_artifact =
+        of_source(controller.store(), memory.clone(), told.clone(), |name, release| {
+            refers(release, ChartReferenceKind::OciRepository, name)
+        });
+    let of_chart = of_source(controller.store(), memory.clone(), told.clone(), |name, release| {
+        refers(release, ChartReferenceKind::HelmChart, name)
     });
-    let of_repository = move |repository: HelmRepository| {
-        seen.saw_repository(&repository);
-        using(&repository)
-    };
     // Release records that anyone writes: whoever runs `helm upgrade` is noticed at once.
     let records: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
     let seen = memory.clone();
-    let using = self::using(controller.store(), |record: &PartialObjectMeta<Secret>, release| {
+    let using = using(controller.store(), |record: &PartialObjectMeta<Secret>, release| {
         let name = record.labels().get("name");
         name.is_some() && release.release_name().ok().map(|n| n.to_string()).as_ref() == name
     });
@@ -144,15 +155,23 @@ pub async fn run(
     };
     let others: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let (releases, known) = (controller.store(), memory.clone());
-    let watched = reconcile::Watched { newest, releases, memory: known, wake };
+    let sources = source::Sources::new(client.clone(), cache, settings.concurrency);
+    let sources = Arc::new(sources);
+    let keeper =
+        source_status::Keeper::new(client.clone(), &namespace, sources.clone(), memory.clone());
+    let keeping = keeper.run(notices, shutdown.child_token());
+    let watched = reconcile::Watched { newest, releases, memory: known, sources, wake };
     let configs: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), &namespace);
     let secrets: Api<PartialObjectMeta<Secret>> = Api::namespaced(client.clone(), &namespace);
-    let of_config = of_values(controller.store(), memory.clone());
-    let of_secret = of_values(controller.store(), memory);
-    let context =
-        Arc::new(reconcile::Context::new(client, settings, cache, watched, shutdown.clone()));
-    controller
+    let of_config = of_values(controller.store(), memory.clone(), told.clone());
+    let of_secret = of_values(controller.store(), memory, told);
+    let context = Arc::new(reconcile::Context::new(client, settings, watched, shutdown.clone()));
+    // Those of a release's template are its own.
+    let foreign = watcher::Config::default().labels(&format!("!{ORIGIN_NAMESPACE}"));
+    let releasing = controller
         .watches(repositories, watcher::Config::default(), of_repository)
+        .watches(artifacts, watcher::Config::default(), of_artifact)
+        .watches(charts, foreign, of_chart)
         .watches(others, watcher::Config::default(), of_release)
         .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
         .watches(configs, watcher::Config::default(), of_config)
@@ -164,8 +183,8 @@ pub async fn run(
             if let Err(error) = result {
                 tracing::debug!(%error, "reconciliation");
             }
-        })
-        .await;
+        });
+    tokio::join!(releasing, keeping);
     Ok(())
 }
 
@@ -176,6 +195,27 @@ fn depends_on(release: &HelmRelease, other: &HelmRelease) -> bool {
         reference.name == other.name_any()
             && dependencies::namespace(release, reference) == other.own_namespace()
     })
+}
+
+/// Whether the chart of a release is that of another object.
+fn refers(release: &HelmRelease, kind: ChartReferenceKind, name: &str) -> bool {
+    release.spec.chart_ref.as_ref().is_some_and(|r| r.kind == kind && r.name == name)
+}
+
+/// The HelmReleases that use a source by its name. It is noted as seen, and whoever keeps its status is told.
+fn of_source<K: source_status::Source>(
+    store: Store<HelmRelease>,
+    memory: memory::Memory,
+    told: mpsc::UnboundedSender<source_status::Notice>,
+    uses: impl Fn(&str, &HelmRelease) -> bool,
+) -> impl Fn(K) -> Vec<ObjectRef<HelmRelease>> {
+    let using = using(store, move |object: &K, release| uses(&object.name_any(), release));
+    move |object| {
+        memory.saw_source(&object);
+        // Nobody is told any more while the process ends.
+        let _ = told.send(source_status::Notice::seen(&object));
+        using(&object)
+    }
 }
 
 /// The HelmReleases for which `uses` is true of an object.
@@ -195,6 +235,7 @@ fn using<K>(
 fn of_values<K: Resource<DynamicType = ()> + 'static>(
     store: Store<HelmRelease>,
     memory: memory::Memory,
+    told: mpsc::UnboundedSender<source_status::Notice>,
 ) -> impl Fn(PartialObjectMeta<K>) -> Vec<ObjectRef<HelmRelease>> {
     let known = memory.clone();
     let using = using(store, move |object: &PartialObjectMeta<K>, release| {
@@ -207,6 +248,9 @@ fn of_values<K: Resource<DynamicType = ()> + 'static>(
                 .any(|reference| values::kind(reference) == kind && reference.name == name)
     });
     move |object| {
+        if memory.is_of_source(&K::kind(&()), &object.name_any()) {
+            let _ = told.send(source_status::Notice::Retry);
+        }
         let users = using(&object);
         // Of all the others there is nothing to remember.
         if !users.is_empty() {

@@ -12,6 +12,8 @@ mod gate;
 mod registries;
 #[path = "controller/scenarios.rs"]
 mod scenarios;
+#[path = "controller/sources.rs"]
+mod sources;
 
 use bed::{Bed, chart};
 use calls::Calls;

@@ -126,16 +126,43 @@ fn helm_releases() {
     });
 }
 
+/// What `refuses` says of a source with these fields over the usual ones.
+fn source<K: serde::de::DeserializeOwned>(
+    kind: &str,
+    mut spec: Value,
+    example: &Value,
+    refuses: fn(&K) -> Option<unsupported::Unsupported>,
+) -> Option<String> {
+    json_patch::merge(&mut spec, example);
+    let object = json!({
+        "apiVersion": "cd.qdrant.io/v1", "kind": kind,
+        "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
+    });
+    let object = serde_json::from_value(object).expect(kind);
+    refuses(&object).map(|refused| refused.to_string())
+}
+
 #[test]
 fn helm_repositories() {
     check("helmrepositories", include_str!("fields/helm-repository.txt"), |example| {
-        let mut spec = json!({"type": "oci", "url": "oci://registry.test/charts"});
-        json_patch::merge(&mut spec, &example);
-        let repository = json!({
-            "apiVersion": "cd.qdrant.io/v1", "kind": "HelmRepository",
-            "metadata": {"name": "x", "namespace": "n"}, "spec": spec,
-        });
-        let repository = serde_json::from_value(repository).expect("a repository");
-        unsupported::repository(&repository).map(|refused| refused.to_string())
+        let spec = json!({"type": "oci", "url": "oci://registry.test/charts"});
+        source("HelmRepository", spec, &example, unsupported::repository)
+    });
+}
+
+#[test]
+fn oci_repositories() {
+    check("ocirepositories", include_str!("fields/oci-repository.txt"), |example| {
+        let spec = json!({"url": "oci://registry.test/charts/web", "interval": "1m"});
+        source("OCIRepository", spec, &example, unsupported::oci_repository)
+    });
+}
+
+#[test]
+fn helm_charts() {
+    check("helmcharts", include_str!("fields/helm-chart.txt"), |example| {
+        let source_ref = json!({"kind": "HelmRepository", "name": "r"});
+        let spec = json!({"chart": "c", "interval": "1m", "sourceRef": source_ref});
+        source("HelmChart", spec, &example, unsupported::chart)
     });
 }

@@ -15,6 +15,7 @@ use crate::{
     rules::{Endpoint, EndpointError, Place, Rules},
     secret::Secret,
     verify::{self, Policies, Verdict, VerifyError},
+    versions::newest_first,
 };
 
 /// Clients by the rules; clones share them.
@@ -139,12 +140,16 @@ impl Registries {
         &self,
         reference: &Reference,
     ) -> Result<Vec<semver::Version>, RegistriesError> {
+        Ok(newest_first(self.tags(reference).await?))
+    }
+
+    /// All tags of a repository, in its registry's order, as the first place says that answers.
+    pub async fn tags(&self, reference: &Reference) -> Result<Vec<String>, RegistriesError> {
         let mut failures = Vec::new();
         for place in self.0.rules.places(reference) {
-            let listed =
-                async { Ok(self.client_of(&place).await?.chart_versions(&place.reference).await?) };
+            let listed = async { Ok(self.client_of(&place).await?.tags(&place.reference).await?) };
             match listed.await {
-                Ok(versions) => return Ok(versions),
+                Ok(tags) => return Ok(tags),
                 Err(error) => failures.push((place.reference, error)),
             }
         }

@@ -52,6 +52,9 @@ pub struct Verification {
     /// Identities that keyless signatures are accepted from.
     #[serde(rename = "matchOIDCIdentity", default, skip_serializing_if = "Vec::is_empty")]
     pub match_oidc_identity: Vec<OidcIdentity>,
+    /// Secret with `trusted_root.json`: the Sigstore authorities that keyless signatures are checked by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trusted_root_secret_ref: Option<LocalObjectReference>,
 }
 
 /// Regular expressions that the certificate of a keyless signature must match.

@@ -248,7 +248,8 @@ impl HelmRelease {
 
     /// Whether the registry may have something newer: a range of versions, or another digest of the same one.
     pub fn asks_registry(&self) -> bool {
-        let Some(chart) = self.spec.chart.as_ref().map(|chart| &chart.spec) else { return true };
+        // An object of spec.chartRef is looked after by itself.
+        let Some(chart) = self.spec.chart.as_ref().map(|chart| &chart.spec) else { return false };
         let exact = semver::Version::parse(chart.version()).is_ok();
         chart.digest.is_none() && (!exact || self.counts_digest())
     }

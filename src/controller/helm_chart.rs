@@ -2,33 +2,28 @@
 //!
 //! It is written for them to read. The HelmRelease's spec decides; garbage collection removes it.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
-use pinnace_registry::verify::Verdict;
 use serde_json::{Value, json};
 
 use super::report::FIELD_MANAGER;
-use super::source::Pulled;
-use crate::api::helm_chart::{HelmChart, HelmChartStatus};
+use super::source::{Error, Pulled};
+use super::source_status::helm_chart::status;
+use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{HelmChartTemplate, HelmRelease};
 use crate::api::{ORIGIN_NAME, ORIGIN_NAMESPACE};
-use crate::cluster::error::retried;
-use crate::model::condition::READY;
+use crate::cluster::error::{is_code, retried};
 
 /// The longest value of a label (Kubernetes' `LabelValueMaxLength`), in bytes.
 const MAX_LABEL: usize = 63;
-const PULLED: &str = "ChartPullSucceeded";
-/// Whether the chart is signed as is asked for; not there if nobody asks.
-const VERIFIED: &str = "SourceVerified";
 
 /// Makes the object say which chart was pulled, or why none was. Writes nothing if it says so already.
 pub async fn publish(
     client: &Client,
     release: &HelmRelease,
     template: &HelmChartTemplate,
-    outcome: Result<&Pulled, (&str, &str)>,
+    found: Result<&Pulled, &Error>,
 ) -> Result<(), kube::Error> {
     let api: Api<HelmChart> = Api::namespaced(client.clone(), &release.helm_chart_namespace());
     let name = release.helm_chart_name();
@@ -43,7 +38,11 @@ pub async fn publish(
         retried(|| api.patch(&name, &params, &apply)).await?.metadata.generation
     };
     let before = live.and_then(|chart| chart.status).unwrap_or_default();
-    let status = status(&before, generation.unwrap_or(1), template, outcome, Timestamp::now());
+    let files = &template.spec.values_files;
+    let now = Timestamp::now();
+    let mut status = status(before.clone(), generation.unwrap_or(1), files, found, now);
+    status.observed_source_artifact_revision =
+        template.spec.digest.as_ref().map(ToString::to_string);
     if status == before {
         return Ok(());
     }
@@ -55,6 +54,15 @@ pub async fn publish(
     });
     let apply = Patch::Apply(&patch);
     retried(|| api.patch_status(&name, &params, &apply)).await.map(|_| ())
+}
+
+/// Removes the object, when the release's chart is no longer said by a template. It may be gone.
+pub async fn remove(client: &Client, release: &HelmRelease) -> Result<(), kube::Error> {
+    let api: Api<HelmChart> = Api::namespaced(client.clone(), &release.own_namespace());
+    match api.delete(&release.helm_chart_name(), &DeleteParams::background()).await {
+        Err(error) if !is_code(&error, 404) => Err(error),
+        _ => Ok(()),
+    }
 }
 
 fn object(release: &HelmRelease, template: &HelmChartTemplate, name: &str) -> Value {
@@ -69,7 +77,7 @@ fn object(release: &HelmRelease, template: &HelmChartTemplate, name: &str) -> Va
     labels.insert(ORIGIN_NAMESPACE.into(), release.own_namespace());
     let interval = spec.interval.clone().unwrap_or_else(|| release.spec.interval.clone());
     let owner = release.owner_ref(&());
-    json!({
+    let mut object = json!({
         "apiVersion": "cd.qdrant.io/v1",
         "kind": "HelmChart",
         "metadata": {
@@ -85,67 +93,17 @@ fn object(release: &HelmRelease, template: &HelmChartTemplate, name: &str) -> Va
             "interval": interval,
             "reconcileStrategy": spec.reconcile_strategy.unwrap_or_default(),
         },
-    })
-}
-
-fn status(
-    before: &HelmChartStatus,
-    generation: i64,
-    template: &HelmChartTemplate,
-    outcome: Result<&Pulled, (&str, &str)>,
-    now: Timestamp,
-) -> HelmChartStatus {
-    let mut status = before.clone();
-    status.observed_generation = Some(generation);
-    let (value, reason, message) = match outcome {
-        Ok(pulled) => {
-            let (name, version) = (pulled.chart.name(), pulled.chart.version());
-            let same = before.artifact.as_ref().is_some_and(|a| a.digest == pulled.digest);
-            if !same {
-                status.artifact = serde_json::from_value(json!({
-                    "digest": pulled.digest,
-                    "lastUpdateTime": Time(now),
-                    "path": "",
-                    "revision": version,
-                    "size": pulled.size,
-                    "url": format!("{}@{}", pulled.url, pulled.digest),
-                }))
-                .ok();
-            }
-            status.url = Some(pulled.url.clone());
-            status.observed_chart_name = Some(name.to_owned());
-            ("True", PULLED.to_owned(), format!("pulled '{name}' chart with version '{version}'"))
-        }
-        Err((reason, message)) => ("False", reason.to_owned(), message.to_owned()),
-    };
-    status.observed_source_artifact_revision =
-        template.spec.digest.as_ref().map(ToString::to_string);
-    let condition = |type_: &str, value: &str, reason: String, message: String| {
-        let old = before.conditions.iter().find(|c| c.type_ == type_);
-        let since = old.filter(|c| c.status == value).map(|c| c.last_transition_time.clone());
-        Condition {
-            type_: type_.into(),
-            status: value.into(),
-            reason,
-            message,
-            observed_generation: Some(generation),
-            last_transition_time: since.unwrap_or(Time(now)),
-        }
-    };
-    status.conditions = vec![condition(READY, value, reason, message)];
-    if let Some((value, reason, message)) = outcome.ok().and_then(verified) {
-        status.conditions.push(condition(VERIFIED, value, reason.to_owned(), message));
+    });
+    if !spec.values_files.is_empty() {
+        object["spec"]["valuesFiles"] = json!(spec.values_files);
     }
-    status
-}
-
-/// Status, reason and message of [`VERIFIED`].
-fn verified(pulled: &Pulled) -> Option<(&'static str, &'static str, String)> {
-    match pulled.signed.as_ref()? {
-        Verdict::Signed(by) => Some(("True", "Succeeded", format!("signed: {by}"))),
-        Verdict::Warned(why) => Some(("False", "VerificationError", why.clone())),
-        Verdict::NotAsked => None,
+    if let Some(ignore) = spec.ignore_missing_values_files {
+        object["spec"]["ignoreMissingValuesFiles"] = json!(ignore);
     }
+    if let Some(verify) = &spec.verify {
+        object["spec"]["verify"] = json!(verify);
+    }
+    object
 }
 
 /// Whether the live object says everything that is wanted.

@@ -13,10 +13,10 @@ use kube::api::PartialObjectMeta;
 use kube::runtime::controller::Action;
 use kube::{Resource, ResourceExt as _};
 
+use super::source_status::Source;
 use super::{claim, decide};
 use crate::api::annotation;
-use crate::api::helm_release::HelmRelease;
-use crate::api::helm_repository::HelmRepository;
+use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::release::storage::Written;
 
 /// When an object is looked at again if nothing happens before: after this time, or not at all.
@@ -65,8 +65,10 @@ struct Inner {
     causes: HashMap<String, (String, u64)>,
     /// By UID: what each HelmRelease means for the Helm release that it names.
     standings: HashMap<String, String>,
-    /// The Secrets that each HelmRepository names.
+    /// The Secrets that each source names.
     secrets: HashMap<String, Vec<String>>,
+    /// The version of each source whose status this process wrote last.
+    told: HashMap<String, String>,
 }
 
 /// A cheap handle; clones share what is remembered.
@@ -93,21 +95,40 @@ impl Memory {
         }
     }
 
-    /// A HelmRepository was seen.
-    pub fn saw_repository(&self, repository: &HelmRepository) {
-        self.cause(repository_cause(&repository.name_any()), repository.resource_version());
-        let spec = &repository.spec;
-        let named = [&spec.secret_ref, &spec.cert_secret_ref, &spec.proxy_secret_ref];
-        let named = named.into_iter().flatten().map(|secret| secret.name.clone()).collect();
-        self.inner().secrets.insert(repository.name_any(), named);
+    /// A source was seen, and the Secrets that it names.
+    pub fn saw_source<K: Source>(&self, object: &K) {
+        let (cause, version) =
+            (source_cause(K::KIND, &object.name_any()), object.resource_version());
+        let own = version.as_ref().is_some_and(|v| self.inner().told.get(&cause) == Some(v));
+        self.inner().secrets.insert(cause.clone(), object.secrets());
+        // What is told of a HelmRepository is no news to a release; what the others have found is.
+        if !own || K::IS_FETCHED {
+            self.cause(cause, version);
+        }
+    }
+
+    /// This process has written the status of a source.
+    pub fn wrote_source<K: Source>(&self, object: &K) {
+        let cause = source_cause(K::KIND, &object.name_any());
+        self.inner().told.insert(cause, object.resource_version().unwrap_or_default());
+    }
+
+    /// Whether some source names this Secret, or depends on this ConfigMap.
+    pub fn is_of_source(&self, kind: &str, name: &str) -> bool {
+        match kind {
+            "ConfigMap" => name == super::source::TABLE,
+            "Secret" => self.inner().secrets.values().flatten().any(|secret| secret == name),
+            _ => false,
+        }
     }
 
     /// The Secrets by which the chart of a release is had and judged.
     fn secrets_of_chart(&self, release: &HelmRelease) -> Vec<String> {
-        let Some(chart) = &release.spec.chart else { return Vec::new() };
-        let verify = chart.spec.verify.as_ref().and_then(|verify| verify.secret_ref.as_ref());
+        let Some(source) = source_of(release) else { return Vec::new() };
+        let verify = release.spec.chart.as_ref().and_then(|chart| chart.spec.verify.as_ref());
+        let verify = verify.and_then(|verify| verify.secret_ref.as_ref());
         let inner = self.inner();
-        let named = inner.secrets.get(&chart.spec.source_ref.name).into_iter().flatten();
+        let named = inner.secrets.get(&source).into_iter().flatten();
         named.cloned().chain(verify.map(|secret| secret.name.clone())).collect()
     }
 
@@ -172,9 +193,7 @@ impl Memory {
 
     pub fn fingerprint(&self, release: &HelmRelease) -> Fingerprint {
         let mut causes = Vec::new();
-        if let Some(chart) = &release.spec.chart {
-            causes.push(repository_cause(&chart.spec.source_ref.name));
-        }
+        causes.extend(source_of(release));
         if let Ok(name) = release.release_name() {
             causes.push(record_cause(name.as_str()));
             causes.push(claim_cause(name.as_str()));
@@ -267,8 +286,24 @@ fn version(object: &HelmRelease) -> Option<u64> {
     object.metadata.resource_version.as_ref()?.parse().ok()
 }
 
-fn repository_cause(name: &str) -> String {
-    format!("HelmRepository/{name}")
+/// The source that a release names.
+fn source_of(release: &HelmRelease) -> Option<String> {
+    let spec = &release.spec;
+    match (&spec.chart, &spec.chart_ref) {
+        (Some(chart), _) => Some(source_cause("HelmRepository", &chart.spec.source_ref.name)),
+        (None, Some(reference)) => {
+            let kind = match reference.kind {
+                ChartReferenceKind::HelmChart => "HelmChart",
+                _ => "OCIRepository",
+            };
+            Some(source_cause(kind, &reference.name))
+        }
+        (None, None) => None,
+    }
+}
+
+fn source_cause(kind: &str, name: &str) -> String {
+    format!("{kind}/{name}")
 }
 
 fn record_cause(release: &str) -> String {

@@ -55,7 +55,11 @@ pub async fn answer(
         unchanged: 0,
         error: None,
     };
-    if let Err(error) = fill(&mut plan, &asked(release, request), name, context, report).await {
+    let filled = match asked(release, request) {
+        Ok(asked) => fill(&mut plan, &asked, name, context, report).await,
+        Err(refused) => Err(refused.to_string()),
+    };
+    if let Err(error) = filled {
         plan.error = Some(shortened(&report.redactor.redact(&error), MAX_TEXT));
     }
     report.status.plan = Some(plan);
@@ -70,15 +74,25 @@ fn is_answer(plan: &Plan, release: &HelmRelease, request: &str, revision: i64) -
 }
 
 /// The release as it would be.
-pub fn asked(release: &HelmRelease, request: &str) -> HelmRelease {
+pub fn asked(release: &HelmRelease, request: &str) -> Result<HelmRelease, OnlySpec> {
+    if release.spec.chart_ref.is_some() && request != SPEC {
+        return Err(OnlySpec);
+    }
     let mut asked = release.clone();
     if let Some(chart) = asked.spec.chart.as_mut().filter(|_| request != SPEC) {
         chart.spec.version = Some(request.to_owned());
         // The digest is that of the version in the spec.
         chart.spec.digest = None;
     }
-    asked
+    Ok(asked)
 }
+
+/// Another object says the version.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the version is that of the object in spec.chartRef: ask about {SPEC:?}, and change the version there"
+)]
+pub struct OnlySpec;
 
 async fn fill(
     plan: &mut Plan,
@@ -87,10 +101,9 @@ async fn fill(
     context: &Context,
     report: &mut Report,
 ) -> Result<(), String> {
-    let chart = release.spec.chart.as_ref().ok_or("spec.chart is not set")?;
     let values = values::read(&context.client, release).await.map_err(|e| e.to_string())?;
     report.redactor = values.redactor.clone();
-    let pulled = context.sources.chart(release, &chart.spec).await.map_err(|e| e.to_string())?;
+    let pulled = context.sources.chart(release).await.map_err(|e| e.to_string())?;
     plan.chart = Some(format!("{}@{}", pulled.chart.name(), pulled.chart.version()));
     plan.chart_digest = Some(pulled.digest.clone());
     let cluster = context.targets.of(release).await.map_err(|e| e.to_string())?.cluster;
@@ -165,9 +178,15 @@ mod tests {
     #[test]
     fn what_is_asked_about() {
         let release = release();
-        assert_eq!(asked(&release, SPEC), release);
-        let other = asked(&release, "2.0.0").spec.chart.expect("a chart").spec;
+        assert_eq!(asked(&release, SPEC).expect("may be asked"), release);
+        let other =
+            asked(&release, "2.0.0").expect("may be asked").spec.chart.expect("a chart").spec;
         assert_eq!((other.version.as_deref(), other.digest), (Some("2.0.0"), None));
+        let mut by_reference = release;
+        by_reference.spec.chart = None;
+        by_reference.spec.chart_ref =
+            serde_json::from_value(json!({"kind": "OCIRepository", "name": "a"})).ok();
+        assert!(asked(&by_reference, SPEC).is_ok() && asked(&by_reference, "2.0.0").is_err());
     }
 
     #[test]

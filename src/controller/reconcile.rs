@@ -25,8 +25,8 @@ use super::redactor::Redactor;
 use super::session::Session;
 use super::target::{Target, Targets};
 use super::{
-    act, dependencies, plan, post_render, preempt, report::Report, selector, source, status,
-    unsupported, values,
+    act, dependencies, helm_chart, plan, post_render, preempt, report::Report, selector, source,
+    status, unsupported, values,
 };
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
@@ -49,7 +49,7 @@ pub struct Context {
     pub(super) inventory: Inventory,
     pub(super) targets: Targets,
     pub(super) identity: String,
-    pub(super) sources: source::Sources,
+    pub(super) sources: Arc<source::Sources>,
     pub(super) newest: preempt::Newest,
     /// The live HelmReleases of the namespace.
     pub(super) releases: Store<HelmRelease>,
@@ -69,6 +69,7 @@ pub struct Watched {
     pub newest: preempt::Newest,
     pub releases: Store<HelmRelease>,
     pub memory: Memory,
+    pub sources: Arc<source::Sources>,
     /// Has every HelmRelease look whether there is something new.
     pub wake: mpsc::Sender<()>,
 }
@@ -77,7 +78,6 @@ impl Context {
     pub fn new(
         client: Client,
         settings: Settings,
-        cache: pinnace_registry::Cache,
         watched: Watched,
         shutdown: CancellationToken,
     ) -> Self {
@@ -92,7 +92,7 @@ impl Context {
                 memory.clone(),
             ),
             targets: Targets::new(client.clone(), cluster),
-            sources: source::Sources::new(client.clone(), cache, settings.concurrency),
+            sources: watched.sources,
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
             identity: settings.identity,
@@ -287,9 +287,9 @@ async fn reconcile(
     if let Err(invalid) = act::checks(release) {
         return refuse(&mut report, reason::INVALID_CEL_EXPRESSION, &invalid).await;
     }
-    if release.spec.chart.is_none() {
-        return refuse(&mut report, reason::UNSUPPORTED, "spec.chart is not set: name a chart")
-            .await;
+    if release.spec.chart.is_none() && release.spec.chart_ref.is_none() {
+        let message = "neither spec.chart nor spec.chartRef is set: name a chart";
+        return refuse(&mut report, reason::UNSUPPORTED, message).await;
     }
     let lock = context.lock(release_name.as_str());
     let _alone = lock.lock().await;
@@ -315,10 +315,8 @@ async fn steps(
     release: &HelmRelease,
     context: &Context,
 ) -> Result<Rest, Error> {
-    let Some(template) = &release.spec.chart else { return Ok(Rest::UNTIL_CHANGE) };
     session.forced = requests(&mut session.report, release);
-    let chart_object = format!("{}/{}", release.helm_chart_namespace(), release.helm_chart_name());
-    session.report.status.helm_chart = Some(chart_object);
+    name_chart(&mut session.report, release, context).await?;
     let values = read_values(session, release, context).await;
     if let Some(rest) = session.begin().boxed().await? {
         return Ok(rest);
@@ -335,14 +333,14 @@ async fn steps(
             return not_ready(report, context, release, reason, &message, None).await;
         }
     };
-    let pulled = context.sources.chart(release, &template.spec).boxed().await;
-    let outcome = pulled.as_ref().map_err(|e| (e.reason(), e.to_string()));
-    let outcome = outcome.as_ref().map(|p| *p).map_err(|(r, m)| (*r, m.as_str()));
-    let published = super::helm_chart::publish(&context.client, release, template, outcome);
-    if let Err(error) = published.boxed().await {
-        // It is there for people to read; nothing depends on it.
-        let error = error::explain(&error);
-        tracing::warn!(release = release.name_any(), error, "the HelmChart was not written");
+    let pulled = context.sources.chart(release).boxed().await;
+    if let Some(template) = &release.spec.chart {
+        let published = helm_chart::publish(&context.client, release, template, pulled.as_ref());
+        if let Err(error) = published.boxed().await {
+            // It is there for people to read; nothing depends on it.
+            let error = error::explain(&error);
+            tracing::warn!(release = release.name_any(), error, "the HelmChart was not written");
+        }
     }
     let pulled = match pulled {
         Ok(pulled) => pulled,
@@ -353,6 +351,21 @@ async fn steps(
         }
     };
     session.run(&pulled, &values.merged).boxed().await
+}
+
+/// The status names the HelmChart of the template. Of one that is no longer meant, nothing is left.
+async fn name_chart(
+    report: &mut Report,
+    release: &HelmRelease,
+    context: &Context,
+) -> Result<(), Error> {
+    let name = format!("{}/{}", release.helm_chart_namespace(), release.helm_chart_name());
+    let meant = release.spec.chart.is_some();
+    if !meant && report.status.helm_chart.as_ref() == Some(&name) {
+        helm_chart::remove(&context.client, release).boxed().await?;
+    }
+    report.status.helm_chart = meant.then_some(name);
+    Ok(())
 }
 
 /// Says so if a dependency is not ready. Its changes are watched; of other namespaces it is asked again.

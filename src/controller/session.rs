@@ -283,7 +283,7 @@ impl<'a> Session<'a> {
         let wanted = Wanted {
             chart_name: pulled.chart.name(),
             chart_version: pulled.chart.version(),
-            chart_digest: self.release.counts_digest().then_some(&pulled.digest),
+            chart_digest: pulled.counts_digest.then_some(&pulled.digest),
             config,
             post_rendering: None,
             tests: self.test_failures(),

@@ -1,11 +1,18 @@
 //! Which fields of a spec this version refuses: a field is either honoured or refused, never ignored.
 
-use crate::api::helm_release::HelmRelease;
+use crate::api::artifact::{Verification, VerificationProvider};
+use crate::api::helm_chart::HelmChart;
+use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::{CloudProvider, HelmRepository, RepositoryType};
+use crate::api::oci_repository::OciRepository;
 use crate::api::reference::SourceKind;
 
+/// The layers that hold a chart (`pkg/registry/constants.go`); the second one is what Helm wrote at first.
+const CHART_LAYERS: [&str; 2] =
+    ["application/vnd.cncf.helm.chart.content.v1.tar+gzip", "application/tar+gzip"];
+
 /// A field that cannot be honoured, and what to do instead.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("spec.{field} is not supported by this version: {instead}")]
 pub struct Unsupported {
     pub field: &'static str,
@@ -18,8 +25,18 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
     let spec = &release.spec;
     let elsewhere = |namespace: &Option<String>| namespace.as_ref().is_some_and(|n| *n != own);
     let chart = spec.chart.as_ref().map(|c| &c.spec);
+    let reference = spec.chart_ref.as_ref();
     let checks = [
-        (spec.chart_ref.is_some(), "chartRef", "name the chart in spec.chart"),
+        (
+            reference.is_some_and(|r| r.kind == ChartReferenceKind::ExternalArtifact),
+            "chartRef.kind",
+            "use an OCIRepository or a HelmChart",
+        ),
+        (
+            reference.is_some_and(|r| elsewhere(&r.namespace)),
+            "chartRef.namespace",
+            "use an OCIRepository or a HelmChart of the same namespace",
+        ),
         (
             chart.is_some_and(|c| c.source_ref.kind != SourceKind::HelmRepository),
             "chart.spec.sourceRef.kind",
@@ -41,10 +58,7 @@ pub fn first(release: &HelmRelease) -> Option<Unsupported> {
             "give a kubeconfig with a token in spec.kubeConfig.secretRef",
         ),
     ];
-    checks
-        .into_iter()
-        .find(|(refused, _, _)| *refused)
-        .map(|(_, field, instead)| Unsupported { field, instead })
+    first_of(checks)
 }
 
 /// The first field of the repository that cannot be honoured.
@@ -72,8 +86,83 @@ pub fn repository(repository: &HelmRepository) -> Option<Unsupported> {
             "remove the field: releases use repositories of their own namespace",
         ),
     ];
+    first_of(checks)
+}
+
+/// The first field of the chart that cannot be honoured.
+pub fn chart(chart: &HelmChart) -> Option<Unsupported> {
+    let spec = &chart.spec;
+    let kind = (
+        spec.source_ref.kind != SourceKind::HelmRepository,
+        "sourceRef.kind",
+        "use a HelmRepository of type oci",
+    );
+    first_of(std::iter::once(kind).chain(verification(spec.verify.as_ref())))
+}
+
+/// The first field of the OCIRepository that cannot be honoured.
+pub fn oci_repository(repository: &OciRepository) -> Option<Unsupported> {
+    let spec = &repository.spec;
+    let media_type = spec.layer_selector.as_ref().and_then(|l| l.media_type.as_deref());
+    let checks = [
+        (
+            spec.provider.is_some_and(|p| p != CloudProvider::Generic),
+            "provider",
+            "use generic with secretRef",
+        ),
+        (
+            spec.ignore.as_ref().is_some_and(|ignore| !ignore.is_empty()),
+            "ignore",
+            "use the chart's own .helmignore when it is packed",
+        ),
+        (
+            media_type.is_some_and(|m| !m.is_empty() && !is_chart_layer(m)),
+            "layerSelector.mediaType",
+            "leave it out: the layer of the Helm chart is taken",
+        ),
+    ];
+    first_of(checks.into_iter().chain(verification(spec.verify.as_ref())))
+}
+
+/// Whether a layer of this type holds a chart.
+pub fn is_chart_layer(media_type: &str) -> bool {
+    CHART_LAYERS.contains(&media_type)
+}
+
+type Check = (bool, &'static str, &'static str);
+
+fn first_of(checks: impl IntoIterator<Item = Check>) -> Option<Unsupported> {
     let found = checks.into_iter().find(|(refused, _, _)| *refused);
     found.map(|(_, field, instead)| Unsupported { field, instead })
+}
+
+/// What a verification needs that it can be done at all.
+fn verification(verify: Option<&Verification>) -> [Check; 3] {
+    let without_key = |v: &&Verification| v.secret_ref.is_none();
+    let keyless = verify.filter(without_key);
+    let with_keys = verify.filter(|v| !without_key(v));
+    [
+        (
+            keyless.is_some_and(|v| v.provider == VerificationProvider::Notation),
+            "verify.secretRef",
+            "name the Secret with the trust policy and its certificates",
+        ),
+        (
+            keyless.is_some_and(|v| {
+                v.trusted_root_secret_ref.is_none() || v.match_oidc_identity.is_empty()
+            }),
+            "verify",
+            "name the Secret with the public keys in secretRef, or the signers in matchOIDCIdentity and the Secret \
+             with trusted_root.json in trustedRootSecretRef: no root is fetched from elsewhere",
+        ),
+        (
+            with_keys.is_some_and(|v| {
+                v.trusted_root_secret_ref.is_some() || !v.match_oidc_identity.is_empty()
+            }),
+            "verify.matchOIDCIdentity",
+            "leave out either the signers or the keys in secretRef",
+        ),
+    ]
 }
 
 #[cfg(test)]
@@ -112,6 +201,14 @@ mod tests {
         let cases = [
             ("chart.spec.sourceRef.kind", source("kind", "Bucket")),
             ("chart.spec.sourceRef.namespace", source("namespace", "other")),
+            (
+                "chartRef.kind",
+                json!({"chart": null, "chartRef": {"kind": "ExternalArtifact", "name": "x"}}),
+            ),
+            (
+                "chartRef.namespace",
+                json!({"chart": null, "chartRef": {"kind": "HelmChart", "name": "x", "namespace": "o"}}),
+            ),
             ("chart.spec.verify", chart(("verify", json!({"provider": "cosign"})))),
             ("kubeConfig.configMapRef", json!({"kubeConfig": {"configMapRef": {"name": "k"}}})),
         ];

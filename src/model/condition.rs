@@ -7,6 +7,12 @@ pub const STALLED: &str = "Stalled";
 pub const REMEDIATED: &str = "Remediated";
 pub const TEST_SUCCESS: &str = "TestSuccess";
 pub const DRIFTED: &str = "Drifted";
+/// Of sources: what was fetched is at hand.
+pub const ARTIFACT_IN_STORAGE: &str = "ArtifactInStorage";
+/// Of sources: nothing could be fetched.
+pub const FETCH_FAILED: &str = "FetchFailed";
+/// Of sources: whether the artifact is signed as is asked for; not there if nobody asks.
+pub const SOURCE_VERIFIED: &str = "SourceVerified";
 
 /// Why a condition has the status it has: short, static, fit for a metric label.
 pub mod reason {
@@ -24,6 +30,8 @@ pub mod reason {
     /// Another cluster cannot be used, or not as the account that is named.
     pub const REST_CLIENT_ERROR: &str = "RESTClientError";
     pub const ARTIFACT_FAILED: &str = "ArtifactFailed";
+    /// The chart's version cannot be told apart by its digest.
+    pub const CHART_MUTATE_ERROR: &str = "ChartMutateError";
     pub const SOURCE_NOT_READY: &str = "SourceNotReady";
     pub const VALUES_ERROR: &str = "ValuesError";
     pub const PENDING_RELEASE: &str = "PendingRelease";

@@ -227,6 +227,9 @@ impl Bed {
         for (field, value) in more.as_object().into_iter().flatten() {
             spec[field] = value.clone();
         }
+        if let Some(fields) = spec.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
         let object = json!({
             "apiVersion": "cd.qdrant.io/v2", "kind": "HelmRelease", "metadata": {"name": name}, "spec": spec,
         });

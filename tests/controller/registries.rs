@@ -22,14 +22,14 @@ data: {version: {{ .Chart.Version | quote }}}
 "#;
 
 /// A key by genuine openssl, and signatures in the form that `cosign sign` gives them by default.
-struct Signer<'a> {
+pub struct Signer<'a> {
     bed: &'a Bed,
     name: &'static str,
     key: String,
 }
 
 impl<'a> Signer<'a> {
-    fn new(bed: &'a Bed, name: &'static str) -> Self {
+    pub fn new(bed: &'a Bed, name: &'static str) -> Self {
         let key = bed.file(&format!("{name}.key"), "");
         openssl(&["ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", &key]);
         Self { bed, name, key }
@@ -39,13 +39,13 @@ impl<'a> Signer<'a> {
         self.bed.file(&format!("{}.{ending}", self.name), "")
     }
 
-    fn public(&self) -> String {
+    pub fn public(&self) -> String {
         let public = self.file("pub");
         openssl(&["ec", "-in", &self.key, "-pubout", "-out", &public]);
         std::fs::read_to_string(public).expect("a key")
     }
 
-    async fn sign(&self, client: &Client, chart: &Reference, digest: &Digest) {
+    pub async fn sign(&self, client: &Client, chart: &Reference, digest: &Digest) {
         let payload = json!({
             "critical": {
                 "identity": {"docker-reference": chart.path()},
@@ -89,14 +89,14 @@ fn openssl(args: &[&str]) {
 }
 
 /// A client of the cluster's registry, as seen from this machine, and a chart's place there.
-fn registry(bed: &Bed, chart: &str) -> (Client, Reference) {
+pub fn registry(bed: &Bed, chart: &str) -> (Client, Reference) {
     let ca = std::fs::read_to_string(Cluster::shared().ca()).expect("the CA");
     let options = Options { ca_certificates: vec![ca], ..Options::default() };
     let name = format!("{}/{}/{chart}", Cluster::shared().registry(), bed.namespace());
     (Client::new(options).expect("a client"), Reference::parse(&name).expect("a name"))
 }
 
-async fn keys(bed: &Bed, public: &str) {
+pub async fn keys(bed: &Bed, public: &str) {
     bed.apply(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "keys"},
         "stringData": {"cosign.pub": public},

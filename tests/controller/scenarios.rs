@@ -5,7 +5,8 @@
 //! `version` are short), run `kubectl`, or `delete` a release. What it waits for: `until`, conditions as `STATUS REASON`,
 //! and `status`, a part of it, and `absent` conditions. What is looked at then: `message` of Ready, `history` as
 //! `VERSION STATUS ACTION`, `helm` as `VERSION STATUS`, `objects` that have to be there as they are told, `gone`
-//! objects, and reasons of `events`. `${NAMESPACE}` stands for the scenario's own.
+//! objects, and reasons of `events`. `${NAMESPACE}` stands for the scenario's own,
+//! `${REGISTRY}` for the host of the registry. A field of a `release` that is `null` is left out.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -85,6 +86,7 @@ async fn play(folder: &Path) {
     let bed = Bed::new("scenario").await;
     let text = std::fs::read_to_string(folder.join("scenario.yaml")).expect("scenario.yaml");
     let text = text.replace("${NAMESPACE}", bed.namespace());
+    let text = text.replace("${REGISTRY}", &Cluster::shared().registry().to_string());
     let scenario: Scenario = serde_saphyr::from_str(&text).expect("a scenario");
     for chart in &scenario.publish {
         publish(&bed, folder, chart);

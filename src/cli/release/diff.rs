@@ -57,7 +57,7 @@ pub async fn run(args: Args) -> ExitCode {
 /// True: nothing would change.
 async fn show(args: Args) -> anyhow::Result<bool> {
     let (target, release) = args.subject.helm_release().await?;
-    let mut asked = plan::asked(&release, args.version.as_deref().unwrap_or(plan::SPEC));
+    let mut asked = plan::asked(&release, args.version.as_deref().unwrap_or(plan::SPEC))?;
     over(&mut asked, &args.values)?;
     let values =
         values::read(&target.client, &asked).await.context("cannot put the values together")?;
@@ -108,11 +108,10 @@ async fn pull(
     client: &kube::Client,
     release: &HelmRelease,
 ) -> anyhow::Result<(Arc<Chart>, Option<String>)> {
-    let chart = release.spec.chart.as_ref().context("spec.chart is not set: give --chart")?;
     let folder = tempfile::tempdir().context("cannot make a folder for the chart")?;
     let cache = Cache::new(folder.path(), CACHE_BYTES)?;
     let sources = source::Sources::new(client.clone(), cache, 1);
-    let pulled = sources.chart(release, &chart.spec).await.context(
+    let pulled = sources.chart(release).await.context(
         "cannot pull the chart (--chart takes one from this machine; the annotation cd.qdrant.io/plan has the \
          controller look)",
     )?;

@@ -1,8 +1,8 @@
-//! How the registries of a HelmRepository are asked: its Secrets, and those that the mirror table names.
+//! How registries are asked: with the Secrets that a source names, and those that the mirror table names.
 
 use std::collections::{BTreeMap, HashMap};
 
-use k8s_openapi::api::core::v1::Secret;
+use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::Client;
 use kube::api::Api;
 use pinnace_registry::{
@@ -11,8 +11,8 @@ use pinnace_registry::{
 use serde_json::json;
 
 use super::Error;
+use super::origin::Access;
 use super::table::Table;
-use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec};
 use crate::cluster::error::retried;
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
@@ -23,12 +23,14 @@ pub type Data = HashMap<String, Vec<u8>>;
 /// The Secrets of a namespace, read anew each time, so that a change of them needs no restart.
 pub struct Secrets {
     api: Api<Secret>,
+    accounts: Api<ServiceAccount>,
     namespace: String,
 }
 
 impl Secrets {
     pub fn new(client: Client, namespace: &str) -> Self {
-        Self { api: Api::namespaced(client, namespace), namespace: namespace.to_owned() }
+        let accounts = Api::namespaced(client.clone(), namespace);
+        Self { api: Api::namespaced(client, namespace), accounts, namespace: namespace.to_owned() }
     }
 
     pub async fn data(&self, name: &str) -> Result<Data, Error> {
@@ -39,40 +41,50 @@ impl Secrets {
         Ok(secret.data.unwrap_or_default().into_iter().map(|(key, value)| (key, value.0)).collect())
     }
 
+    /// The Secrets by which the pods of the account pull images.
+    async fn of_account(&self, access: &Access) -> Result<Vec<String>, Error> {
+        let Some(name) = &access.account else { return Ok(Vec::new()) };
+        let account = retried(|| self.accounts.get(name)).await.map_err(|source| Error::Read {
+            what: format!("ServiceAccount {}/{name}", self.namespace),
+            source,
+        })?;
+        let secrets = account.image_pull_secrets.unwrap_or_default();
+        Ok(secrets.into_iter().map(|secret| secret.name).filter(|name| !name.is_empty()).collect())
+    }
+
     /// All registries that may have what `reference` names.
     pub async fn registries(
         &self,
-        repository: &HelmRepository,
+        access: &Access,
         table: &Table,
         reference: &Reference,
     ) -> Result<Registries, Error> {
-        let spec = &repository.spec;
-        let mut base = options(spec);
-        let mut own =
-            Endpoint { plain_http: spec.insecure == Some(true), ..Endpoint::at(reference.host()) };
-        if let Some(secret) = &spec.cert_secret_ref {
-            let tls = Tls::read(&secret.name, &self.data(&secret.name).await?)?;
+        let mut base = options(access);
+        let mut own = Endpoint { plain_http: access.insecure, ..Endpoint::at(reference.host()) };
+        if let Some(name) = &access.certificates {
+            let tls = Tls::read(name, &self.data(name).await?)?;
             base.ca_certificates.extend(tls.authority);
             own.client_certificate = tls.certificate;
         }
-        if let Some(secret) = &spec.proxy_secret_ref {
-            proxy(&mut base, &secret.name, &self.data(&secret.name).await?)?;
+        if let Some(name) = &access.proxy {
+            proxy(&mut base, name, &self.data(name).await?)?;
         }
         let places = table.rules.places(reference);
-        let keychain = match &spec.secret_ref {
-            None => Keychain::default(),
-            Some(secret) => {
-                let document =
-                    login(&secret.name, &self.data(&secret.name).await?, reference.host())?;
+        let mut logins = Vec::new();
+        for name in self.of_account(access).await?.iter().chain(&access.secret) {
+            logins.push((name.clone(), login(name, &self.data(name).await?, reference.host())?));
+        }
+        let keychain = match (&access.account, &logins[..]) {
+            (_, []) => Keychain::default(),
+            (None, [(name, document)]) => {
                 if places.iter().any(|place| !place.is_mirror && place.endpoint.is_none()) {
                     Credentials::from_docker_config(document.as_bytes(), reference.host())
-                        .map_err(|source| Error::Credentials {
-                            name: secret.name.clone(),
-                            source,
-                        })?;
+                        .map_err(|source| Error::Credentials { name: name.clone(), source })?;
                 }
-                Keychain::document(format!("Secret {}", secret.name), document)
+                Keychain::document(format!("Secret {name}"), document.clone())
             }
+            // An account's Secrets are for any registry that its pods use.
+            (_, logins) => Keychain::document("several Secrets", merged(logins)?),
         };
         let mut documents = BTreeMap::new();
         for name in places.iter().filter_map(|place| place.endpoint?.secret.clone()) {
@@ -87,10 +99,28 @@ impl Secrets {
     }
 }
 
-/// What all registries of a repository share.
-fn options(spec: &HelmRepositorySpec) -> Options {
+/// The accounts of several documents in one; of one registry, those of the last.
+fn merged(logins: &[(String, String)]) -> Result<String, Error> {
+    let mut auths = serde_json::Map::new();
+    for (name, document) in logins {
+        let unusable = |why: String| Error::SecretText {
+            name: name.clone(),
+            key: DOCKER_CONFIG.to_owned(),
+            why,
+        };
+        // What the parser says may quote the text.
+        let document: serde_json::Value = serde_json::from_str(document)
+            .map_err(|_| unusable("is not a document of JSON".to_owned()))?;
+        let entries = document["auths"].as_object().cloned();
+        auths.extend(entries.ok_or_else(|| unusable("has no map \"auths\"".to_owned()))?);
+    }
+    Ok(json!({ "auths": auths }).to_string())
+}
+
+/// What all registries of a source share.
+fn options(access: &Access) -> Options {
     let mut limits = Limits::default();
-    if let Some(timeout) = &spec.timeout {
+    if let Some(timeout) = &access.timeout {
         limits.request_timeout = timeout.get();
     }
     Options { limits, ..Options::default() }
@@ -192,11 +222,9 @@ mod tests {
 
     #[test]
     fn a_repository_is_asked_with_its_credentials_and_within_its_time() {
-        let spec: HelmRepositorySpec = serde_json::from_value(json!({
-            "url": "oci://r", "type": "oci", "insecure": true, "timeout": "7s",
-        }))
-        .expect("a spec");
-        assert_eq!(options(&spec).limits.request_timeout, Duration::from_secs(7));
+        let timeout = serde_json::from_value(json!("7s")).ok();
+        let access = Access { timeout, ..Access::default() };
+        assert_eq!(options(&access).limits.request_timeout, Duration::from_secs(7));
         let plain = data(&[("username", "u\n"), ("password", "p")]);
         let document = login("s", &plain, "r").expect("valid");
         let found = Credentials::from_docker_config(document.as_bytes(), "r").expect("an entry");
@@ -205,6 +233,20 @@ mod tests {
         assert!(elsewhere.is_err(), "a password without a host is for the repository's alone");
         let error = login("s", &Data::new(), "r").expect_err("no credentials");
         assert!(error.to_string().contains("Secret s has no .dockerconfigjson"), "{error}");
+    }
+
+    #[test]
+    fn the_secrets_of_an_account_are_one_document() {
+        let login = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        let one = login("a", r#"{"auths": {"r": {"username": "u", "password": "p"}, "s": {}}}"#);
+        let two = login("b", r#"{"auths": {"r": {"username": "v", "password": "q"}}}"#);
+        let all = merged(&[one.clone(), two]).expect("valid");
+        let found = Credentials::from_docker_config(all.as_bytes(), "r").expect("an entry");
+        assert_eq!(found, Credentials::basic("v", "q"));
+        for bad in ["{secret", "{}", "[]"] {
+            let error = merged(&[one.clone(), login("b", bad)]).expect_err(bad).to_string();
+            assert!(error.contains("Secret b") && !error.contains("secret"), "{error}");
+        }
     }
 
     #[test]

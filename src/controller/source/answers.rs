@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use kube::ResourceExt as _;
-
+use super::origin::Origin;
 use super::table::Table;
 use crate::api::annotation;
-use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
-use crate::api::helm_repository::HelmRepository;
+use crate::api::helm_release::HelmRelease;
 
 /// Questions that are remembered.
 const MAX_QUESTIONS: usize = 4096;
@@ -27,18 +25,14 @@ pub struct Question {
 }
 
 impl Question {
-    pub fn of(
-        namespace: &str,
-        repository: &HelmRepository,
-        table: &Table,
-        wanted: &HelmChartTemplateSpec,
-    ) -> Self {
+    pub fn of(namespace: &str, origin: &Origin, table: &Table) -> Self {
+        let (repository, generation) = origin.said_by.clone();
         Self {
             namespace: namespace.to_owned(),
-            repository: repository.uid(),
-            generation: repository.metadata.generation,
-            chart: wanted.chart.clone(),
-            version: wanted.version().to_owned(),
+            repository,
+            generation,
+            chart: origin.url.clone(),
+            version: origin.which.text().to_owned(),
             table: table.version.clone(),
         }
     }

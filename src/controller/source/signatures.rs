@@ -1,4 +1,4 @@
-//! Whose signatures a chart needs: those of `spec.chart.spec.verify`, and of the site's own policies.
+//! Whose signatures a chart needs: those of its source's `verify`, and of the site's own policies.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -14,11 +14,12 @@ use sha2::{Digest as _, Sha256};
 use super::Error;
 use super::access::{Data, Secrets, text};
 use super::table::Table;
-use crate::api::artifact::VerificationProvider;
-use crate::api::helm_release::HelmChartTemplateSpec;
+use crate::api::artifact::{OidcIdentity, Verification, VerificationProvider};
 
 /// Where Notation's trust policy is in a Secret, as in Flux.
 const TRUST_POLICY: &str = "trustpolicy.json";
+/// Where Sigstore's authorities are in a Secret, as in Flux.
+const TRUSTED_ROOT: &str = "trusted_root.json";
 /// Verdicts that are remembered.
 const MAX_VERDICTS: usize = 4096;
 /// A missing signature that is only warned of is looked for again after this time.
@@ -34,7 +35,7 @@ pub struct Asked {
 impl Asked {
     pub async fn of(
         secrets: &Secrets,
-        wanted: &HelmChartTemplateSpec,
+        wanted: Option<&Verification>,
         table: &Table,
         reference: &Reference,
     ) -> Result<Self, Error> {
@@ -44,15 +45,19 @@ impl Asked {
             print.update(&table.version);
             all.push(table.policies.clone());
         }
-        if let Some(verify) = &wanted.verify {
-            let name = verify.secret_ref.as_ref().map(|secret| secret.name.as_str());
+        if let Some(verify) = wanted {
+            let secret = verify.secret_ref.as_ref().or(verify.trusted_root_secret_ref.as_ref());
+            let name = secret.map(|secret| secret.name.as_str());
             let name = name.ok_or_else(|| Error::Verify(UNNAMED.to_owned()))?;
             let data = secrets.data(name).await?;
-            let policy = policy(verify.provider, name, &data, reference)?;
+            let policy = match &verify.secret_ref {
+                Some(_) => policy(verify.provider, name, &data, reference)?,
+                None => keyless(&verify.match_oidc_identity, name, &data, reference)?,
+            };
             print.update(&policy);
             all.push(Policies::from_yaml(&policy).map_err(|why| Error::SecretText {
                 name: name.to_owned(),
-                key: "holds no key or certificate that can be used:".to_owned(),
+                key: "cannot be used for spec.verify:".to_owned(),
                 why: why.to_string(),
             })?);
         }
@@ -82,7 +87,7 @@ impl Asked {
     }
 }
 
-const UNNAMED: &str = "secretRef is missing: name the Secret with the public keys (cosign) or the trust policy \
+const UNNAMED: &str = "verify.secretRef is missing: name the Secret with the public keys (cosign) or the trust policy \
      (notation); signers without a key are named in policies.yaml of the ConfigMap qdrant-cloud-registries";
 
 /// The policy of a Secret, as Flux reads it, in the form that the registry crate reads.
@@ -116,6 +121,27 @@ fn policy(
             json!({"prefix": prefix, "mode": mode, "notation": notation})
         }
     };
+    Ok(json!({ "policies": [policy] }).to_string())
+}
+
+/// The policy for signers without a key: who they are, by patterns that the whole name has to fit.
+fn keyless(
+    identities: &[OidcIdentity],
+    name: &str,
+    data: &Data,
+    reference: &Reference,
+) -> Result<String, Error> {
+    let root = text(name, data, TRUSTED_ROOT)?.ok_or_else(|| Error::Secret {
+        name: name.to_owned(),
+        key: TRUSTED_ROOT,
+        instead: "add Sigstore's trusted root, such as `cosign trusted-root create` writes",
+    })?;
+    let identities: Vec<_> = identities
+        .iter()
+        .map(|one| json!({"issuerPattern": one.issuer, "subjectPattern": one.subject}))
+        .collect();
+    let keyless = json!({"trustedRoot": root, "identities": identities});
+    let policy = json!({"prefix": reference.path(), "mode": "require", "keyless": keyless});
     Ok(json!({ "policies": [policy] }).to_string())
 }
 
@@ -247,6 +273,23 @@ mod tests {
                 (got, expected) => panic!("{scope} {level} {store}: {got:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn signers_without_a_key_are_named_by_patterns() {
+        let identity =
+            OidcIdentity { issuer: "https://i.test".into(), subject: "^.*@x.test$".into() };
+        let root = data(&[(TRUSTED_ROOT, "{}")]);
+        let made = keyless(&[identity], "s", &root, &reference()).expect("a policy");
+        assert_eq!(
+            made,
+            r#"{"policies":[{"keyless":{"identities":[{"issuerPattern":"https://i.test","subjectPattern":"^.*@x.test$"}],"trustedRoot":"{}"},"mode":"require","prefix":"r.test/charts/app"}]}"#
+        );
+        let anybody = keyless(&[], "s", &root, &reference()).expect("a policy");
+        let error = Policies::from_yaml(&anybody).expect_err("nobody is named").to_string();
+        assert!(error.contains("anybody could sign"), "{error}");
+        let none = keyless(&[], "s", &Data::new(), &reference()).expect_err("no root");
+        assert!(none.to_string().contains(TRUSTED_ROOT), "{none}");
     }
 
     #[test]
