@@ -31,6 +31,8 @@ pub mod annotation {
     pub const RESET_AT: &str = "reconcile.fluxcd.io/resetAt";
     /// Ours: fill `status.plan` with what an upgrade to this version would do, or to the spec if it is `spec`.
     pub const PLAN: &str = "cd.qdrant.io/plan";
+    /// Ours: how much of the chart a release record holds. `lean` leaves out the files that only templates read.
+    pub const RECORD: &str = "cd.qdrant.io/record";
 }
 
 /// Finalizer of HelmRelease, HelmChart and HelmRepository.

@@ -118,8 +118,9 @@ pub enum Error {
     #[error("revision {version} of release {release} cannot be read: {message}")]
     Malformed { release: String, version: u32, message: String },
     #[error(
-        "the release record would take {size} bytes, and a Secret holds at most {limit}: make the chart \
-         smaller, for example by leaving files out of it with .helmignore"
+        "the release record would take {size} bytes, and a Secret holds at most {limit}: annotate the \
+         HelmRelease with cd.qdrant.io/record: lean, which leaves out of it the files that only templates read, or \
+         make the chart smaller"
     )]
     TooLarge { size: usize, limit: usize },
     #[error("given up after {} minutes: {reason}", after.as_secs() / 60)]

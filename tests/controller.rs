@@ -8,6 +8,8 @@ mod calls;
 mod commands;
 #[path = "controller/gate.rs"]
 mod gate;
+#[path = "controller/interop.rs"]
+mod interop;
 #[path = "controller/registries.rs"]
 mod registries;
 #[path = "controller/scenarios.rs"]

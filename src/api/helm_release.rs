@@ -10,7 +10,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{GoDuration, reference::LocalObjectReference, reference::SecretKeyReference, schema};
+use super::{
+    GoDuration, annotation, reference::LocalObjectReference, reference::SecretKeyReference, schema,
+};
 use crate::model::release::{InvalidReleaseName, ReleaseName};
 
 mod action;
@@ -235,6 +237,11 @@ impl HelmRelease {
                 .and_then(|chart| chart.interval.as_ref())
                 .map_or_else(|| self.interval(), GoDuration::get),
         }
+    }
+
+    /// Whether release records leave out the files of the chart that only templates read.
+    pub fn records_are_lean(&self) -> bool {
+        self.request(annotation::RECORD) == Some("lean")
     }
 
     /// Whether the same version of the chart under another digest is another chart: a pinned digest says so,

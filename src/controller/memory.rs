@@ -44,7 +44,7 @@ impl From<Rest> for Action {
 pub struct Fingerprint {
     generation: Option<i64>,
     deleted: bool,
-    requests: [Option<String>; 4],
+    requests: [Option<String>; 5],
     /// How often something that the object depends on was seen to change.
     wakes: u64,
 }
@@ -219,6 +219,7 @@ impl Memory {
                 request(annotation::FORCE_AT),
                 request(annotation::RESET_AT),
                 request(annotation::PLAN),
+                request(annotation::RECORD),
             ],
             wakes: causes.iter().map(changes).sum(),
         }

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
+use super::Error;
 use crate::cluster::apply::Method;
 
 /// The data that a Secret holds at most, in bytes (Kubernetes' `MaxSecretSize`).
@@ -194,7 +195,28 @@ pub fn apply_method(method: Method) -> String {
     }
 }
 
+/// Leaves out of a record's `chart` the files that only templates read. Helm needs them for nothing but showing them.
+pub fn make_lean(chart: &mut Value) {
+    if let Some(files) = chart.get_mut("files") {
+        *files = Value::Null;
+    }
+}
+
 impl Record {
+    /// The record as a Secret holds it, if it is not too large for one.
+    pub fn encoded_for_storage(&self) -> Result<Vec<u8>, Error> {
+        let malformed = |e: std::io::Error| Error::Malformed {
+            release: self.name.clone(),
+            version: self.version,
+            message: e.to_string(),
+        };
+        let data = self.encode().map_err(malformed)?;
+        if data.len() > MAX_ENCODED {
+            return Err(Error::TooLarge { size: data.len(), limit: MAX_ENCODED });
+        }
+        Ok(data)
+    }
+
     /// What goes into the Secret's `release` key: base64(gzip(JSON)).
     pub fn encode(&self) -> std::io::Result<Vec<u8>> {
         let json = serde_json::to_vec(self)?;

@@ -15,7 +15,7 @@ use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
 
 use super::Error;
-use super::record::{MAX_ENCODED, Record, Status};
+use super::record::{Record, Status};
 use crate::cluster::error::{is_code, limited, retried};
 
 /// The type of Helm's Secrets.
@@ -274,15 +274,7 @@ impl Storage {
 
     fn secret(&self, stored: &Stored, stamp: &str) -> Result<Secret, Error> {
         let record = &stored.record;
-        let malformed = |e: std::io::Error| Error::Malformed {
-            release: self.release.clone(),
-            version: record.version,
-            message: e.to_string(),
-        };
-        let data = record.encode().map_err(malformed)?;
-        if data.len() > MAX_ENCODED {
-            return Err(Error::TooLarge { size: data.len(), limit: MAX_ENCODED });
-        }
+        let data = record.encoded_for_storage()?;
         let mut labels = record.labels.clone();
         labels.extend([
             ("name".into(), self.release.clone()),

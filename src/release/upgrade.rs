@@ -68,6 +68,13 @@ impl Wanted<'_> {
         }
     }
 
+    /// Whether a Secret can hold the record; before anything is written.
+    pub fn check_size(&self) -> Result<(), Error> {
+        let (version, method) = (u32::MAX, Method::default());
+        let record = self.record(version, Status::PendingUpgrade, None, "", method);
+        record.encoded_for_storage().map(|_| ())
+    }
+
     /// The pending revision as it is stored.
     pub(super) fn stored(&self, record: Record, owner: &str) -> Stored {
         let chart_digest = self.chart_digest.map(str::to_owned);

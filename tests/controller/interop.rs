@@ -43,7 +43,10 @@ fn text_of(bed: &Bed) -> String {
 
 /// Revisions and their statuses, as `helm history` tells them.
 fn told(bed: &Bed) -> Vec<String> {
-    bed.helm_history("web").iter().map(|(n, status, chart)| format!("{n} {status} {chart}")).collect()
+    bed.helm_history("web")
+        .iter()
+        .map(|(n, status, chart)| format!("{n} {status} {chart}"))
+        .collect()
 }
 
 fn rows(bed: &Bed, args: &[&str]) -> Value {
@@ -70,17 +73,28 @@ async fn helm_takes_over_what_the_controller_made() {
     let list = rows(&bed, &["list"]);
     let row = &list[0];
     let part = |name: &str| row[name].as_str().unwrap_or_default().to_owned();
-    assert_eq!((part("name"), part("chart"), part("revision")), ("web".into(), "web-1.0.0".into(), "2".into()));
+    assert_eq!(
+        (part("name"), part("chart"), part("revision")),
+        ("web".into(), "web-1.0.0".into(), "2".into())
+    );
     assert_eq!((part("status"), part("app_version")), ("deployed".into(), "7".into()));
     let status = rows(&bed, &["status", "web"]);
     assert_eq!(status["info"]["status"], "deployed");
     assert_eq!(status["info"]["notes"], "text is two");
     assert_eq!(status["config"], json!({"text": "two"}));
     let all = bed.helm(&["get", "all", "web"]);
-    for part in ["text is two", "COMPUTED VALUES:", "# Source: web/templates/web.yaml", "helm.sh/hook: test"] {
+    for part in [
+        "text is two",
+        "COMPUTED VALUES:",
+        "# Source: web/templates/web.yaml",
+        "helm.sh/hook: test",
+    ] {
         assert!(all.contains(part), "{part} is not in {all}");
     }
-    assert_eq!(bed.helm(&["get", "values", "web", "--revision", "1", "-o", "json"]).trim(), r#"{"text":"one"}"#);
+    assert_eq!(
+        bed.helm(&["get", "values", "web", "--revision", "1", "-o", "json"]).trim(),
+        r#"{"text":"one"}"#
+    );
     assert!(bed.helm(&["get", "metadata", "web"]).contains("DEPLOYED_AT"));
     assert!(bed.helm(&["test", "web", "--timeout", "120s"]).contains("Succeeded"));
 
@@ -92,7 +106,12 @@ async fn helm_takes_over_what_the_controller_made() {
     assert_eq!(text_of(&bed), "one", "the values of the record");
     assert_eq!(
         told(&bed),
-        ["1 superseded web-1.0.0", "2 superseded web-1.0.0", "3 superseded web-1.0.0", "4 deployed web-1.1.0"]
+        [
+            "1 superseded web-1.0.0",
+            "2 superseded web-1.0.0",
+            "3 superseded web-1.0.0",
+            "4 deployed web-1.1.0"
+        ]
     );
     bed.helm(&["uninstall", "web", "--keep-history", "--wait"]);
     assert!(!bed.exists("configmap/web-config"));
@@ -121,7 +140,10 @@ async fn the_controller_takes_over_what_helm_made() {
     let more = json!({"timeout": "4s", "upgrade": {"remediation": {"remediateLastFailure": true}}});
     bed.release_with("web", "web", "2.0.0", json!({"text": "bad"}), more).await;
     bed.reason("web", "Remediated", "RollbackSucceeded").await;
-    assert_eq!(told(&bed)[2..], ["3 superseded web-1.1.0", "4 failed web-2.0.0", "5 deployed web-1.1.0"]);
+    assert_eq!(
+        told(&bed)[2..],
+        ["3 superseded web-1.1.0", "4 failed web-2.0.0", "5 deployed web-1.1.0"]
+    );
     assert_eq!((text_of(&bed), bed.exists("pod/broken")), ("ours".into(), false));
     bed.delete("web").await;
     assert_eq!(bed.helm(&["list", "--all", "-q"]).trim(), "");
@@ -152,7 +174,10 @@ async fn what_helm_does_by_hand_is_noticed_and_put_back() {
     bed.ready("web").await;
     assert_eq!(text_of(&bed), "two");
     let (third, fifth) = (&told(&bed)[2], &told(&bed)[4]);
-    assert_eq!((third.as_str(), fifth.as_str()), ("3 superseded web-1.0.0", "5 superseded web-1.0.0"));
+    assert_eq!(
+        (third.as_str(), fifth.as_str()),
+        ("3 superseded web-1.0.0", "5 superseded web-1.0.0")
+    );
     let before = bed.field("configmap/web-config", "{.metadata.uid}");
     bed.helm(&["uninstall", "web"]);
     bed.appears("web-config", |object| object["metadata"]["uid"] != before.as_str()).await;
@@ -170,7 +195,10 @@ fn noise(bytes: usize) -> String {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        char::from(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"[(state % 64) as usize])
+        char::from(
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+                [(state % 64) as usize],
+        )
     };
     (0..bytes).map(|_| letter()).collect()
 }
@@ -219,6 +247,9 @@ async fn a_record_that_is_too_large_is_refused_or_made_lean() {
     controller.stop().await;
     bed.helm(&["upgrade", "web", &bed.write(&web("1.2.0")).to_string_lossy(), "--reuse-values"]);
     bed.helm(&["rollback", "web", "1", "--wait"]);
-    assert_eq!((text_of(&bed), bed.field("configmap/web-config", "{.data.version}")), ("large".into(), "1.0.0".into()));
+    assert_eq!(
+        (text_of(&bed), bed.field("configmap/web-config", "{.data.version}")),
+        ("large".into(), "1.0.0".into())
+    );
     assert!(bed.helm(&["get", "all", "web"]).contains("text is large"));
 }

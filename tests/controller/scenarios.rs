@@ -66,11 +66,7 @@ async fn scenarios() {
     names.retain(|folder| folder.to_string_lossy().contains(&wanted));
     names.sort();
     assert!(!names.is_empty(), "no scenario {wanted:?}");
-    tokio::task::spawn_blocking(|| {
-        Image::new("registry.test/crane:1").file(tool("crane")).push(Cluster::shared());
-    })
-    .await
-    .expect("an image");
+    image().await;
     let runs = names.into_iter().map(|folder| async move {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let run = tokio::spawn(async move { play(&folder).await });
@@ -80,6 +76,15 @@ async fn scenarios() {
         futures::stream::iter(runs).buffer_unordered(AT_ONCE).collect().await;
     let failed: Vec<&String> = ended.iter().filter(|(_, good)| !good).map(|(n, _)| n).collect();
     assert!(failed.is_empty(), "{} of {} scenarios failed: {failed:?}", failed.len(), ended.len());
+}
+
+/// An image whose program can succeed and fail.
+pub async fn image() {
+    tokio::task::spawn_blocking(|| {
+        Image::new("registry.test/crane:1").file(tool("crane")).push(Cluster::shared());
+    })
+    .await
+    .expect("an image");
 }
 
 async fn play(folder: &Path) {

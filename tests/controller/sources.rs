@@ -133,7 +133,8 @@ async fn a_suspended_source_keeps_what_it_has() {
     bed.kubectl(&["annotate", "helmrelease/web", "reconcile.fluxcd.io/requestedAt=1"]);
     bed.until("web", |release| {
         let status = release.status.clone().unwrap_or_default();
-        status.last_handled_reconcile_at.as_deref() == Some("1") && condition(&status, "Ready").0 == "True"
+        status.last_handled_reconcile_at.as_deref() == Some("1")
+            && condition(&status, "Ready").0 == "True"
     })
     .await;
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
@@ -185,7 +186,10 @@ async fn a_chart_comes_from_a_helm_chart() {
     };
     of_own("1.0.x", json!([])).await;
     bed.kubectl(&[
-        "patch", "helmrelease/web", "--type=merge", "-p",
+        "patch",
+        "helmrelease/web",
+        "--type=merge",
+        "-p",
         r#"{"spec": {"chart": null, "chartRef": {"kind": "HelmChart", "name": "web"}}}"#,
     ]);
     let status = bed.ready("web").await;

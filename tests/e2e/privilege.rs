@@ -56,7 +56,11 @@ const SILENT: &[(&str, &str, &str)] = &[
         "get",
         "read again when a write met another one, or an attempt ended early",
     ),
-    ("helmcharts.cd.qdrant.io", "delete", "a release whose chart is said by spec.chartRef from then on"),
+    (
+        "helmcharts.cd.qdrant.io",
+        "delete",
+        "a release whose chart is said by spec.chartRef from then on",
+    ),
     ("ocirepositories.cd.qdrant.io", "get", "people's own sources"),
     ("ocirepositories.cd.qdrant.io/status", "patch", "people's own sources"),
     ("volumesnapshotclasses.snapshot.storage.k8s.io", "watch", "the kind is not in this cluster"),

@@ -18,7 +18,7 @@ use crate::controller::source::Pulled;
 use crate::controller::{act, mirrored, post_render, render, status};
 use crate::model::condition::reason;
 use crate::release::storage::Stored;
-use crate::release::{self, deploy, install, upgrade};
+use crate::release::{self, deploy, install, record, upgrade};
 
 const NOTHING_CHANGED: &str = "nothing was changed";
 
@@ -82,7 +82,7 @@ impl Session<'_> {
         let permit = self.context.renderings.acquire().await;
         let rendered = render::run(&self.cluster, input).boxed().await;
         drop(permit);
-        let (mut rendered, chart) = match rendered {
+        let (mut rendered, mut chart) = match rendered {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
             Err(error) => {
@@ -94,6 +94,9 @@ impl Session<'_> {
         }
         if let Err(error) = mirrored::apply(&mut rendered, &pulled.mirrors) {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
+        if self.release.records_are_lean() {
+            record::make_lean(&mut chart);
         }
         let wanted = upgrade::Wanted {
             release: self.storage.release(),
@@ -108,6 +111,12 @@ impl Session<'_> {
             rendered: &rendered,
             now: Utc::now(),
         };
+        // Definitions and the namespace are written before the record is.
+        if (!rendered.crds.is_empty() || options.create_namespace)
+            && let Err(error) = wanted.check_size()
+        {
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+        }
         if latest.is_none() {
             self.report.status.history.clear();
         }
