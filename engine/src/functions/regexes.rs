@@ -48,8 +48,12 @@ pub(super) const TABLE: &[Function] = &[
 /// A compiled expression may take this many bytes of memory; Go's limit is of the same order.
 const MAX_PROGRAM: usize = 16 << 20;
 
-/// So many expressions are kept: charts use the same few again and again.
+/// So many expressions are kept, and so many bytes of them: charts use the same few again and again.
 const KEPT: usize = 32;
+const KEPT_BYTES: usize = 64 << 20;
+
+/// What compiling costs: about as long as a step takes.
+const BYTES_PER_STEP: u64 = 64;
 
 struct Compiled {
     regex: meta::Regex,
@@ -66,6 +70,21 @@ fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
         return Ok(known);
     }
     call.run.spend(source.len() as u64)?;
+    call.run.look_at_the_clock()?;
+    let compiled = Rc::new(build(source)?);
+    call.run.spend(compiled.regex.memory_usage() as u64 / BYTES_PER_STEP)?;
+    COMPILED.with_borrow_mut(|known| {
+        let size = |compiled: &Rc<Compiled>| compiled.regex.memory_usage();
+        let kept: usize = known.values().map(size).sum();
+        if known.len() >= KEPT || kept + size(&compiled) > KEPT_BYTES {
+            known.clear();
+        }
+        known.insert(source.to_vec(), compiled.clone());
+    });
+    Ok(compiled)
+}
+
+fn build(source: &[u8]) -> Result<Compiled, String> {
     let translated = syntax::translate(source)?;
     let regex = meta::Builder::new()
         .configure(meta::Config::new().nfa_size_limit(Some(MAX_PROGRAM)).utf8_empty(true))
@@ -73,14 +92,22 @@ fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
         .syntax(engine_syntax::Config::new().utf8(false).nest_limit(10_000))
         .build(&translated.pattern)
         .map_err(|_| syntax::wrong("expression too large", source))?;
-    let compiled = Rc::new(Compiled { regex, names: translated.names });
-    COMPILED.with_borrow_mut(|known| {
-        if known.len() >= KEPT {
-            known.clear();
-        }
-        known.insert(source.to_vec(), compiled.clone());
-    });
-    Ok(compiled)
+    Ok(Compiled { regex, names: translated.names })
+}
+
+/// An expression outside of templates.
+pub(crate) struct Pattern(meta::Regex);
+
+impl Pattern {
+    /// Err: Go's words for what is wrong with it.
+    pub(crate) fn new(source: &[u8]) -> Result<Self, String> {
+        build(source).map(|compiled| Self(compiled.regex))
+    }
+
+    /// Whether it matches somewhere in the text.
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
 }
 
 /// What regexp.MustCompile says when it panics.
