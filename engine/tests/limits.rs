@@ -232,7 +232,7 @@ fn regular_expressions_are_charged() {
 
 #[test]
 fn compiling_expressions_takes_time_and_steps() {
-    let template = r#"{{ regexMatch "(\\pL{1,50}){1,18}" "x" }}"#;
+    let template = r#"{{ regexMatch "\\pL{1,50}" "x" }}"#;
     let none = Budget { time: Duration::ZERO, ..Budget::default() };
     let error = run_within(none, template).expect_err("no time");
     assert!(error.contains("take longer than 0ns"), "{error}");

@@ -14,6 +14,7 @@ use regex_automata::util::captures::Captures;
 use regex_automata::{Input, meta, util::syntax as engine_syntax};
 
 use self::lossy::Lossy;
+use self::syntax::Translated;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote_for_code;
 use crate::template::{List, ListType, Str, Value, weight};
@@ -45,8 +46,8 @@ pub(super) const TABLE: &[Function] = &[
     }),
 ];
 
-/// A compiled expression may take this many bytes of memory; Go's limit is of the same order.
-const MAX_PROGRAM: usize = 16 << 20;
+/// A compiled expression may take this many bytes of memory, as in Go (`regexp/syntax`'s `maxSize`).
+const MAX_PROGRAM: usize = 128 << 20;
 
 /// So many expressions are kept, and so many bytes of them: charts use the same few again and again.
 const KEPT: usize = 32;
@@ -71,7 +72,13 @@ fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
     }
     call.run.spend(source.len() as u64)?;
     call.run.look_at_the_clock()?;
-    let compiled = Rc::new(build(source)?);
+    let translated = syntax::translate(source)?;
+    let built = build(translated, source);
+    if let Err(why) = &built {
+        // Go would match: "does not match" would be a lie.
+        call.run.refuse(why.clone())?;
+    }
+    let compiled = Rc::new(built?);
     call.run.spend(compiled.regex.memory_usage() as u64 / BYTES_PER_STEP)?;
     COMPILED.with_borrow_mut(|known| {
         let size = |compiled: &Rc<Compiled>| compiled.regex.memory_usage();
@@ -84,8 +91,8 @@ fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
     Ok(compiled)
 }
 
-fn build(source: &[u8]) -> Result<Compiled, String> {
-    let translated = syntax::translate(source)?;
+/// Err: it is larger than [`MAX_PROGRAM`].
+fn build(translated: Translated, source: &[u8]) -> Result<Compiled, String> {
     let regex = meta::Builder::new()
         .configure(meta::Config::new().nfa_size_limit(Some(MAX_PROGRAM)).utf8_empty(true))
         // The pattern is ours: it nests a few groups for each of Go's.
@@ -101,7 +108,7 @@ pub(crate) struct Pattern(meta::Regex);
 impl Pattern {
     /// Err: Go's words for what is wrong with it.
     pub(crate) fn new(source: &[u8]) -> Result<Self, String> {
-        build(source).map(|compiled| Self(compiled.regex))
+        Ok(Self(build(syntax::translate(source)?, source)?.regex))
     }
 
     /// Whether it matches somewhere in the text.
