@@ -52,6 +52,21 @@ pub struct Summary {
     pub modified: Option<DateTime<Utc>>,
 }
 
+#[cfg(test)]
+impl Summary {
+    /// A history whose revisions 1, 2, … have these statuses.
+    pub fn history(statuses: &[Status]) -> Vec<Self> {
+        let revision = |(status, version): (&Status, u32)| Self {
+            version,
+            status: *status,
+            owner: None,
+            chart_digest: None,
+            modified: None,
+        };
+        statuses.iter().zip(1..).map(revision).collect()
+    }
+}
+
 /// A revision as it is stored.
 #[derive(Clone, Debug)]
 pub struct Stored {
@@ -342,18 +357,10 @@ fn surplus(revisions: &[Summary], max: usize) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    pub(super) fn revision(version: u32, status: Status) -> Summary {
-        Summary { version, status, owner: None, chart_digest: None, modified: None }
-    }
-
     #[test]
     fn the_last_deployed_revision_is_never_pruned() {
         use Status::{Deployed, Failed, Superseded};
-        let history: Vec<Summary> = [Superseded, Deployed, Failed, Failed, Failed]
-            .into_iter()
-            .zip(1..)
-            .map(|(status, version)| revision(version, status))
-            .collect();
+        let history = Summary::history(&[Superseded, Deployed, Failed, Failed, Failed]);
         assert_eq!(surplus(&history, 0), [0; 0]);
         assert_eq!(surplus(&history, 5), [0; 0]);
         assert_eq!(surplus(&history, 3), [1, 3]);
