@@ -69,9 +69,12 @@ impl Seen {
 #[cfg(test)]
 mod tests {
     use super::super::super::record::tests::record;
-    use super::super::tests::revision;
     use super::*;
     use crate::release::record::Status::{self, Deployed, Superseded};
+
+    fn revision(version: u32, status: Status) -> Summary {
+        Summary { version, ..Summary::history(&[status]).remove(0) }
+    }
 
     #[test]
     fn own_writes_are_seen_and_a_failure_makes_all_of_it_doubtful() {
