@@ -723,6 +723,48 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
     controller.stop().await;
 }
 
+/// A watch on the kind knows only what belongs to a release: what it does not show is not overwritten unseen.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_there_already_is_taken_over_or_left_by_its_owner() {
+    let bed = Bed::new("there").await;
+    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    let controller = bed.start_controller();
+    bed.release("first", "web", "1.0.0", json!({})).await;
+    bed.ready("first").await;
+    let config = |release: &str, metadata: serde_json::Value| {
+        let mut object = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": format!("{release}-config")}, "data": {"text": "theirs", "more": "kept"},
+        });
+        json_patch::merge(&mut object["metadata"], &metadata);
+        object
+    };
+    let owned = json!({
+        "labels": {"app.kubernetes.io/managed-by": "Helm"},
+        "annotations": {
+            "meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": bed.namespace(),
+        },
+    });
+    bed.apply(config("nobodys", json!({}))).await;
+    bed.apply(config("kept", json!({}))).await;
+    bed.apply(config("anothers", owned)).await;
+    let data = |release: &str, name: &str| {
+        bed.field(&format!("configmap/{release}-config"), &format!("{{.data.{name}}}"))
+    };
+    bed.release("nobodys", "web", "1.0.0", json!({})).await;
+    bed.ready("nobodys").await;
+    let expected = ("chart".to_owned(), "kept".to_owned());
+    assert_eq!((data("nobodys", "text"), data("nobodys", "more")), expected);
+    let refuse = json!({"install": {"disableTakeOwnership": true}});
+    bed.release_with("kept", "web", "1.0.0", json!({}), refuse).await;
+    bed.release("anothers", "web", "1.0.0", json!({})).await;
+    for name in ["kept", "anothers"] {
+        bed.reason(name, "Released", "InstallFailed").await;
+        assert_eq!(data(name, "text"), "theirs", "{name}");
+    }
+    controller.stop().await;
+}
+
 /// Whether a call is about one of these releases, and not the end of what was under way.
 fn about(call: &str, releases: &[&str]) -> bool {
     let of = |name: &str| {
