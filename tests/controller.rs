@@ -698,7 +698,13 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
     calls.take();
     bed.release_with("web", "web", "1.0.0", json!({}), drift()).await;
     bed.ready("web").await;
-    let of_web = || calls.take().into_iter().filter(|c| !about(c, &["first"])).collect::<Vec<_>>();
+    // The first one may be looked at once more meanwhile, and what all of them need of their source is anybody's.
+    let shared = ["/helmrepositories/charts", "/configmaps/qdrant-cloud-registries", "/secrets/ca"];
+    let of_web = || {
+        let mut calls = calls.take();
+        calls.retain(|c| !about(c, &["first"]) && !shared.iter().any(|end| c.ends_with(end)));
+        calls
+    };
     let install = of_web();
     bed.release_with("web", "web", "1.0.0", json!({"text": "two"}), drift()).await;
     bed.history("web", |history| history[0]["version"] == 2).await;
@@ -706,7 +712,6 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
     let upgrade = of_web();
     let counted =
         format!("install {}: {install:#?}\nupgrade {}: {upgrade:#?}", install.len(), upgrade.len());
-    // A look more can follow, if the last write's event comes before its answer.
     assert!(install.len() <= 20 && upgrade.len() <= 20, "{counted}");
     // Several intervals go by while others wait in vain for their image. Until the first one's end, the last events of the
     // upgrade may still be looked at.
