@@ -12,6 +12,7 @@
 //! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`mirrored`] — pure: where their images are; [`preempt`] — a newer spec ends a wait;
 //!   [`preview`] — what an upgrade would do; [`plan`] — the same, in the status, on request
 //!   [`guard`] — who is asked before an upgrade; [`restore`] — back to an earlier revision, without a registry
+//!   [`remembered`] — what every release needs, asked once;
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
 
 use std::path::PathBuf;
@@ -53,6 +54,7 @@ pub mod preempt;
 pub mod preview;
 pub mod reconcile;
 pub mod redactor;
+pub mod remembered;
 pub mod render;
 pub mod report;
 pub mod restore;
@@ -155,7 +157,8 @@ pub async fn run(
     };
     let others: Api<HelmRelease> = Api::namespaced(client.clone(), &namespace);
     let (releases, known) = (controller.store(), memory.clone());
-    let sources = source::Sources::new(client.clone(), cache, settings.concurrency);
+    let asked_once = remembered::client(client.clone(), &namespace, memory.clone());
+    let sources = source::Sources::new(asked_once, cache, settings.concurrency);
     let sources = Arc::new(sources);
     let keeper =
         source_status::Keeper::new(client.clone(), &namespace, sources.clone(), memory.clone());
@@ -253,7 +256,7 @@ fn of_values<K: Resource<DynamicType = ()> + 'static>(
         }
         let users = using(&object);
         // Of all the others there is nothing to remember.
-        if !users.is_empty() {
+        if !users.is_empty() || object.name_any() == source::TABLE {
             memory.saw_values(&object);
         }
         users

@@ -95,6 +95,11 @@ impl Memory {
         }
     }
 
+    /// How often a change was seen of an object that releases depend on: `<kind>/<name>`.
+    pub fn changes_of(&self, cause: &str) -> u64 {
+        self.inner().causes.get(cause).map_or(0, |(_, changes)| *changes)
+    }
+
     /// A source was seen, and the Secrets that it names.
     pub fn saw_source<K: Source>(&self, object: &K) {
         let (cause, version) =
@@ -144,10 +149,7 @@ impl Memory {
 
     /// A release record was seen; `release` is Helm's name.
     pub fn saw_record(&self, release: &str, record: &PartialObjectMeta<Secret>) {
-        let version = record.metadata.resource_version.clone();
-        if !version.as_ref().is_some_and(|version| self.1.knows(version)) {
-            self.cause(record_cause(release), version);
-        }
+        self.1.saw(release, record.metadata.resource_version.as_deref().unwrap_or_default());
     }
 
     /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its
@@ -194,8 +196,9 @@ impl Memory {
     pub fn fingerprint(&self, release: &HelmRelease) -> Fingerprint {
         let mut causes = Vec::new();
         causes.extend(source_of(release));
+        let mut wakes = 0;
         if let Ok(name) = release.release_name() {
-            causes.push(record_cause(name.as_str()));
+            wakes += self.1.by_others(name.as_str());
             causes.push(claim_cause(name.as_str()));
             causes.push(inventory_cause(name.as_str()));
         }
@@ -221,7 +224,7 @@ impl Memory {
                 request(annotation::PLAN),
                 request(annotation::RECORD),
             ],
-            wakes: causes.iter().map(changes).sum(),
+            wakes: wakes + causes.iter().map(changes).sum::<u64>(),
         }
     }
 
@@ -305,10 +308,6 @@ fn source_of(release: &HelmRelease) -> Option<String> {
 
 fn source_cause(kind: &str, name: &str) -> String {
     format!("{kind}/{name}")
-}
-
-fn record_cause(release: &str) -> String {
-    format!("record/{release}")
 }
 
 fn dependency_cause(name: &str) -> String {
