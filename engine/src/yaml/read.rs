@@ -110,6 +110,7 @@ fn read_noting(
         repeated,
         aliased: 0,
         depth: 0,
+        merges: false,
         broken: false,
         late: None,
     };
@@ -154,6 +155,8 @@ struct Reader<'a> {
     repeated: &'a mut dyn FnMut(&str),
     aliased: usize,
     depth: usize,
+    /// The next value is that of a `<<`.
+    merges: bool,
     /// The text is no YAML from here on.
     broken: bool,
     /// A mistake that counts only if no other is found.
@@ -276,10 +279,14 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
+        let of_maps = std::mem::take(&mut self.merges);
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
+            if of_maps && matches!(event, Event::Scalar { .. } | Event::Sequence { .. }) {
+                return Err(no_merge());
+            }
             if let Event::SequenceEnd = event {
                 return Ok(Node { size, ..Value::Array(items).into() });
             }
@@ -293,6 +300,7 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
+        self.merges = false;
         let mut map = Map::new();
         let mut size = 1;
         loop {
@@ -309,6 +317,7 @@ impl<'a> Reader<'a> {
             if key.merge && matches!(event, Event::Scalar { .. }) {
                 return Err(no_merge());
             }
+            self.merges = key.merge;
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
             let value = self.printable(value);
