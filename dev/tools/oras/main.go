@@ -1,9 +1,10 @@
-// Oras does a few things as the command of that name does, with the library that it is made of, over HTTP.
+// Oras does a few things as the command of that name does, with the library that it is made of, over HTTP and
+// with Docker's logins.
 //
 //	oras push REPOSITORY:TAG FILE TYPE       a file as an artifact; prints its digest
 //	oras attach REPOSITORY@DIGEST FILE TYPE  a file attached to a manifest; prints its digest
 //	oras discover REPOSITORY@DIGEST          a line for each referrer: type and digest
-//	oras pull REPOSITORY:TAG                 a file that was pushed so, to standard output
+//	oras pull REPOSITORY:TAG                 a file that was pushed or attached so, to standard output
 //	oras copy FROM:TAG TO:TAG                with everything that is attached
 package main
 
@@ -18,6 +19,8 @@ import (
 	"oras.land/oras-go/v2"
 	"oras.land/oras-go/v2/content"
 	"oras.land/oras-go/v2/registry/remote"
+	"oras.land/oras-go/v2/registry/remote/auth"
+	"oras.land/oras-go/v2/registry/remote/credentials"
 )
 
 func main() {
@@ -31,11 +34,10 @@ func run(ctx context.Context, arguments []string) error {
 	if len(arguments) < 2 {
 		return errors.New("give push, attach, discover, pull or copy, and what")
 	}
-	at, err := remote.NewRepository(arguments[1])
+	at, err := repository(arguments[1])
 	if err != nil {
 		return err
 	}
-	at.PlainHTTP = true
 	switch verb, rest := arguments[0], arguments[2:]; {
 	case verb == "push" && len(rest) == 2:
 		return pack(ctx, at, nil, rest[0], rest[1])
@@ -50,16 +52,29 @@ func run(ctx context.Context, arguments []string) error {
 	case verb == "pull" && len(rest) == 0:
 		return pull(ctx, at)
 	case verb == "copy" && len(rest) == 1:
-		to, err := remote.NewRepository(rest[0])
+		to, err := repository(rest[0])
 		if err != nil {
 			return err
 		}
-		to.PlainHTTP = true
 		options := oras.DefaultExtendedCopyOptions
 		_, err = oras.ExtendedCopy(ctx, at, at.Reference.Reference, to, to.Reference.Reference, options)
 		return err
 	}
 	return fmt.Errorf("%s does not take these arguments", arguments[0])
+}
+
+func repository(name string) (*remote.Repository, error) {
+	logins, err := credentials.NewStoreFromDocker(credentials.StoreOptions{})
+	if err != nil {
+		return nil, err
+	}
+	at, err := remote.NewRepository(name)
+	if err != nil {
+		return nil, err
+	}
+	at.PlainHTTP = true
+	at.Client = &auth.Client{Credential: credentials.Credential(logins)}
+	return at, nil
 }
 
 func pack(ctx context.Context, at *remote.Repository, subject *ocispec.Descriptor, file, kind string) error {

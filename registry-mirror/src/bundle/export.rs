@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     digest::Digest,
-    manifest::{Index, OCI_INDEX},
+    manifest::Index,
 };
 
 /// How a bundle is written.
@@ -152,13 +152,7 @@ fn index(plan: &Plan, left_out: &[&Wanted], base: Option<&Bundle>) -> Vec<u8> {
         annotations.insert(layout::BASE.to_owned(), base.digest().to_string());
         annotations.insert(layout::LEFT_OUT.to_owned(), LeftOut::these(these).to_string());
     }
-    let index = Index {
-        schema_version: 2,
-        media_type: Some(OCI_INDEX.to_owned()),
-        artifact_type: None,
-        manifests: plan.roots.values().map(|(_, descriptor)| descriptor.clone()).collect(),
-        subject: None,
-        annotations: Some(annotations),
-    };
+    let roots = plan.roots.values().map(|(_, descriptor)| descriptor.clone()).collect();
+    let index = Index { annotations: Some(annotations), ..Index::of(roots) };
     serde_json::to_vec(&index).expect("an index is JSON")
 }
