@@ -46,6 +46,10 @@ fuzz: ## Fuzz the engine, each target for SECONDS
 bench-engine: ## Time and memory of the engine beside Helm's, chart by chart
 	dev/bench-engine
 
+N ?= 500
+scale: tools ## Install, upgrade and leave alone N releases of two charts; time, memory and requests of the controller (root)
+	dev/scale $(N)
+
 lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings

@@ -2,7 +2,7 @@
 //!
 //! * [`object`] — the objects of a manifest, and how they are named in messages
 //! * [`discovery`] — which resource a kind is, asked once and shared
-//! * [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one;
+//! * [`sight`] — what watches show of objects; [`apply`] — server-side apply with Helm's ownership; [`managed`] — after Helm 3's client-side one;
 //!   [`list_keys`] — lists that are merged by item; [`prune`] — removal of what a chart no longer has
 //! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied;
 //!   [`preview`] — what an apply would change
@@ -36,6 +36,7 @@ pub mod process;
 pub mod prune;
 pub mod ready;
 pub mod registry_table;
+pub mod sight;
 pub mod traffic;
 pub mod wait;
 
@@ -46,17 +47,18 @@ pub use object::{Key, Object};
 /// take turns without conflicts.
 pub const FIELD_MANAGER: &str = "helm";
 
-/// A cluster and what is known of it. Cheap to clone; clones share the discovery cache.
+/// A cluster and what is known of it. Cheap to clone; clones share the discovery cache and what watches show.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
     discovery: Arc<discovery::Discovery>,
+    sight: sight::Sight,
 }
 
 impl Cluster {
     pub fn new(client: Client) -> Self {
         let discovery = Arc::new(discovery::Discovery::new(client.clone()));
-        Self { client, discovery }
+        Self { client, discovery, sight: sight::Sight::default() }
     }
 
     pub fn client(&self) -> &Client {
@@ -65,6 +67,11 @@ impl Cluster {
 
     pub fn discovery(&self) -> &discovery::Discovery {
         &self.discovery
+    }
+
+    /// What watches show of release objects; whoever watches fills it.
+    pub fn sight(&self) -> &sight::Sight {
+        &self.sight
     }
 
     /// The API for the objects of `key`'s kind, in its namespace if the kind has one.

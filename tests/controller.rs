@@ -707,7 +707,7 @@ async fn what_a_release_costs_the_api_server_has_a_limit() {
     let counted =
         format!("install {}: {install:#?}\nupgrade {}: {upgrade:#?}", install.len(), upgrade.len());
     // A look more can follow, if the last write's event comes before its answer.
-    assert!(install.len() <= 50 && upgrade.len() <= 50, "{counted}");
+    assert!(install.len() <= 24 && upgrade.len() <= 22, "{counted}");
     // Several intervals go by while others wait in vain for their image. Until the first one's end, the last events of the
     // upgrade may still be looked at.
     let image = || json!({"image": "registry.test/nothing:1"});

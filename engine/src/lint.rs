@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::chart::{Chart, File};
-use crate::render::{Capabilities, Operation, Options as RenderOptions, World, execute_as};
-use crate::template::{Budget, on_large_stack};
+use crate::render::{Capabilities, Options as RenderOptions, execute_as};
+use crate::template::on_large_stack;
 use crate::values::coalesce::{Nulls, coalesce};
 use crate::values::schema;
 
@@ -119,16 +119,10 @@ fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
         return findings.error("values.yaml", error.to_string().trim_end());
     }
     let render = RenderOptions {
-        release_name: "test-release",
-        namespace: options.namespace,
-        revision: 1,
-        operation: Operation::Install,
         capabilities: options.capabilities.clone(),
-        lookup: None,
         skip_schema_validation: true,
         keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
+        ..RenderOptions::new("test-release", options.namespace)
     };
     match on_large_stack(|| execute_as(&processed, &values, &render, true)) {
         Err(error) => findings.error(FOLDER, error.to_string()),

@@ -44,6 +44,8 @@ pub trait Lookup: Sync {
     ) -> Result<Value, String>;
 }
 
+/// What a rendering is of, besides the chart and its values. [`Options::new`] has what `helm
+/// template` starts from.
 pub struct Options<'a> {
     pub release_name: &'a str,
     pub namespace: &'a str,
@@ -61,6 +63,25 @@ pub struct Options<'a> {
     pub world: World<'a>,
     /// What all templates together may use: [`Budget::default`], unless there is a reason.
     pub budget: Budget,
+}
+
+impl<'a> Options<'a> {
+    /// A first installation into a cluster of the default version that `lookup` cannot see, with
+    /// values read from YAML that are held against the schemas, and this machine's clock.
+    pub fn new(release_name: &'a str, namespace: &'a str) -> Self {
+        Self {
+            release_name,
+            namespace,
+            revision: 1,
+            operation: Operation::Install,
+            capabilities: Capabilities::default(),
+            lookup: None,
+            skip_schema_validation: false,
+            keep_integers: false,
+            world: World::system(),
+            budget: Budget::default(),
+        }
+    }
 }
 
 /// One object of the release, in install order.

@@ -2,8 +2,7 @@
 //! one template.
 
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::Options;
 use pinnace_engine::{Chart, render};
 
 fn file(name: &str, text: &str) -> File {
@@ -16,18 +15,7 @@ fn ours(template: &str) -> String {
         file("Chart.yaml", "apiVersion: v2\nname: t\nversion: 1.0.0\n"),
         file("templates/a.yaml", template),
     ];
-    let options = Options {
-        release_name: "demo",
-        namespace: "default",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: false,
-        keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options = Options { keep_integers: true, ..Options::new("demo", "default") };
     let chart = Chart::from_files(files).expect("a chart");
     match render(&chart, &serde_json::Value::Null, &options) {
         Ok(rendered) => {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World};
+use pinnace_engine::render::Options;
 use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render};
 
@@ -258,16 +258,9 @@ fn all_templates_of_a_chart_have_one_budget() {
         Chart::from_files(all.into_iter().map(file).collect()).expect("a chart")
     };
     let options = Options {
-        release_name: "r",
-        namespace: "n",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: false,
         keep_integers: true,
-        world: World::system(),
         budget: Budget { steps: 10_000, ..Budget::default() },
+        ..Options::new("r", "n")
     };
     render(&chart(3), &serde_json::Value::Null, &options).expect("few steps");
     let error = render(&chart(30), &serde_json::Value::Null, &options).expect_err("many steps");

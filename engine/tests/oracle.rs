@@ -7,8 +7,8 @@ use std::path::Path;
 
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World, execute};
-use pinnace_engine::template::{Budget, on_large_stack};
+use pinnace_engine::render::{Options, execute};
+use pinnace_engine::template::on_large_stack;
 use serde_json::Value;
 
 struct Case {
@@ -65,18 +65,7 @@ fn run(template: &str, values: &Value) -> String {
         file("Chart.yaml", "apiVersion: v2\nname: t\nversion: 1.0.0\n"),
         file("templates/case.txt", template),
     ]);
-    let options = Options {
-        release_name: "demo",
-        namespace: "space",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: true,
-        keep_integers: false,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options = Options { skip_schema_validation: true, ..Options::new("demo", "space") };
     let values = values.as_object().expect("values are an object");
     let (mark, text) = match execute(&chart.expect("a chart"), values, &options) {
         Ok(mut files) => ("| ", files.remove("t/templates/case.txt").expect("the template ran")),

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World, execute};
+use pinnace_engine::render::{Options, World, execute};
 use pinnace_engine::template::on_large_stack;
 
 fn rendered(template: &str, seed: u8) -> String {
@@ -21,16 +21,9 @@ fn rendered(template: &str, seed: u8) -> String {
     let next = AtomicU8::new(seed);
     let random = |buffer: &mut [u8]| buffer.fill_with(|| next.fetch_add(37, Ordering::Relaxed));
     let options = Options {
-        release_name: "demo",
-        namespace: "default",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
         skip_schema_validation: true,
-        keep_integers: false,
-        budget: pinnace_engine::template::Budget::default(),
         world: World { now: "2026-01-02T03:04:05Z".parse().expect("a time"), random: &random },
+        ..Options::new("demo", "default")
     };
     on_large_stack(|| {
         let mut texts = execute(&chart, &serde_json::Map::new(), &options).expect("a rendering");

@@ -4,10 +4,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail};
-use pinnace_engine::render::{
-    Capabilities, Operation, Options, RenderError, World, render_with_warnings,
-};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::{Capabilities, Operation, Options, RenderError, render_with_warnings};
 use pinnace_engine::{Chart, Rendered, Warning};
 
 use crate::cli::chart_source::ChartSourceArgs;
@@ -96,19 +93,14 @@ pub fn run(args: Args) -> anyhow::Result<()> {
         bail!("release name check failed: {why}");
     }
     let options = Options {
-        release_name: &name,
-        namespace: &args.namespace,
-        revision: 1,
         operation: match args.switches.is_upgrade {
             true => Operation::Upgrade,
             false => Operation::Install,
         },
         capabilities,
-        lookup: None,
         skip_schema_validation: args.switches.skip_schema_validation,
         keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
+        ..Options::new(&name, &args.namespace)
     };
     let values = serde_json::Value::Object(values);
     let mut warnings = Vec::new();

@@ -1,14 +1,14 @@
 //! Server-side apply of a release's objects, with Helm's ownership.
 //!
-//! First every object is read and a step chosen for it; only when nothing stands in the way of any of them
-//! is the first one written.
+//! First a step is chosen for every object by what is there: as a watch shows it ([`sight`](super::sight)), or else as
+//! it is read. Only when nothing stands in the way of any of them is the first one written.
 
 use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use kube::api::{DynamicObject, Patch, PatchParams, PostParams, ValidationDirective};
-use kube::core::ObjectMeta;
 use serde_json::Value;
 
 use super::object::Owner;
+use super::sight::{Live, Shown};
 use super::{Cluster, Error, FIELD_MANAGER, Key, Object, error, managed};
 
 mod client_side;
@@ -18,6 +18,9 @@ mod immutable;
 const AT_ONCE: usize = 8;
 /// How often an object is looked at again that others keep changing.
 const MAX_LOOKS: usize = 5;
+
+/// A version that no object has: the first revision of a store holds none.
+const NO_VERSION: &str = "1";
 
 /// What becomes of objects that exist and belong to no release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,17 +85,27 @@ pub enum Obstacle {
     NotOwned,
 }
 
+impl Obstacle {
+    fn of(self, key: &Key) -> Error {
+        let object = key.to_string();
+        match self {
+            Self::Owned(owner) => Error::Owned { object, owner: owner.to_string() },
+            Self::NotOwned => Error::NotOwned { object },
+        }
+    }
+}
+
 /// Chooses the step for one object. `unchanged`: every revision that may have been applied since the last
 /// deployed one has this very object.
 pub fn step(
-    live: Option<&ObjectMeta>,
+    live: Option<&Live>,
     key: &Key,
     owner: &Owner,
     unchanged: bool,
     adoption: Adoption,
 ) -> Result<Step, Obstacle> {
     let Some(live) = live else { return Ok(Step::Write) };
-    match Owner::of(live) {
+    match live.owner.clone() {
         Some(found) if found == *owner => Ok(match (unchanged, &key.namespace) {
             (false, _) => Step::Write,
             (true, Some(_)) => Step::Restore,
@@ -113,13 +126,14 @@ struct Choice {
     object: Object,
     step: Step,
     /// What was there when the step was chosen.
-    seen: Option<ObjectMeta>,
+    seen: Option<Live>,
+    adoption: Adoption,
     /// What the newest earlier revision said of it.
     before: Option<Value>,
 }
 
 impl Plan {
-    /// Reads what is there and chooses the steps. Fails without a change if any object stands in the way.
+    /// Looks at what is there and chooses the steps. Fails without a change if any object stands in the way.
     ///
     /// `objects` have been placed ([`super::discovery::Discovery::place`]). `earlier`: the objects of every
     /// revision that may have been applied since the last deployed one, that one included.
@@ -160,18 +174,28 @@ async fn choose(
     owner: &Owner,
     adoption: Adoption,
 ) -> Result<Choice, Error> {
-    let seen = cluster.get(&object.key).await?.map(|live| live.metadata);
+    let key = &object.key;
     let unchanged = unchanged(object, earlier);
-    let name = object.key.to_string();
-    match step(seen.as_ref(), &object.key, owner, unchanged, adoption) {
-        Ok(step) => {
-            let mut same = earlier.iter().flatten().filter(|o| o.key.same_object(&object.key));
-            let before = same.next().map(|before| before.owned_by(owner));
-            Ok(Choice { object: object.clone(), step, seen, before })
-        }
-        Err(Obstacle::Owned(owner)) => Err(Error::Owned { object: name, owner: owner.to_string() }),
-        Err(Obstacle::NotOwned) => Err(Error::NotOwned { object: name }),
-    }
+    let chosen = |seen: Option<&Live>| step(seen, key, owner, unchanged, adoption);
+    let shown = match cluster.sight().of(key) {
+        // Watches do not show what belongs to nobody.
+        Shown::Nothing if adoption == Adoption::Adopt => Some(None),
+        Shown::There(live) if !live.client_side => Some(Some(live)),
+        _ => None,
+    };
+    // What stands in the way by the word of a watch may be gone by now.
+    let seen = match shown.filter(|seen| chosen(seen.as_ref()).is_ok()) {
+        Some(seen) => seen,
+        None => read(cluster, key).await?,
+    };
+    let step = chosen(seen.as_ref()).map_err(|obstacle| obstacle.of(key))?;
+    let mut same = earlier.iter().flatten().filter(|o| o.key.same_object(key));
+    let before = same.next().map(|before| before.owned_by(owner));
+    Ok(Choice { object: object.clone(), step, seen, adoption, before })
+}
+
+async fn read(cluster: &Cluster, key: &Key) -> Result<Option<Live>, Error> {
+    Ok(cluster.get(key).await?.map(|live| Live::of(&live.metadata)))
 }
 
 fn unchanged(object: &Object, earlier: &[Vec<Object>]) -> bool {
@@ -185,13 +209,15 @@ async fn carry_out(
     owner: &Owner,
     manner: Manner,
 ) -> Result<(), Error> {
-    let Choice { object, step, seen, before } = choice;
+    let Choice { object, step, seen, adoption, before } = choice;
     if *step == Step::Leave {
         return Ok(());
     }
     let (key, value) = (&object.key, object.owned_by(owner));
     let written = match (seen, manner.method) {
-        (None, Method::ServerSide) => apply(cluster, key, &value, manner.fields).await,
+        (None, Method::ServerSide) => {
+            write_new(cluster, key, &value, owner, *adoption, manner).await
+        }
         (None, Method::ClientSide) => client_side::create(cluster, key, &value, manner).await,
         (Some(seen), Method::ServerSide) => {
             write_over(cluster, key, value.clone(), seen, owner, manner).await
@@ -229,41 +255,76 @@ async fn carry_out(
     }
 }
 
+/// Applies an object that the plan did not see. If there is one of its name by now, it is treated as if it had been seen
+/// where it belongs to nobody.
+///
+/// [`Error::Interrupted`] if it is the release's own already: someone else has made it since.
+async fn write_new(
+    cluster: &Cluster,
+    key: &Key,
+    value: &Value,
+    owner: &Owner,
+    adoption: Adoption,
+    manner: Manner,
+) -> Result<(), Error> {
+    // No object has this version: what is there is refused, and what is not there is made.
+    let mut new = value.clone();
+    new["metadata"]["resourceVersion"] = NO_VERSION.into();
+    match apply(cluster, key, &new, manner.fields).await {
+        Err(error) if outdated(&error) => {}
+        result => return result,
+    }
+    cluster.sight().doubt_of(key);
+    let Some(live) = read(cluster, key).await? else {
+        return apply(cluster, key, value, manner.fields).await;
+    };
+    if live.owner.as_ref() == Some(owner) {
+        return Err(Error::Interrupted);
+    }
+    step(Some(&live), key, owner, false, adoption).map_err(|obstacle| obstacle.of(key))?;
+    write_over(cluster, key, value.clone(), &live, owner, manner).await
+}
+
 /// Applies one object over what the plan saw. What controllers and people do to it meanwhile does no harm;
 /// but if [`FIELD_MANAGER`] has applied something else, this process is no longer the one to do so.
 async fn write_over(
     cluster: &Cluster,
     key: &Key,
     mut value: Value,
-    seen: &ObjectMeta,
+    seen: &Live,
     owner: &Owner,
     manner: Manner,
 ) -> Result<(), Error> {
     let mut seen = seen.clone();
-    if Owner::of(&seen).as_ref() == Some(owner) {
-        match managed::upgrade(cluster, key, &seen).await {
-            Ok(Some(after)) => seen = after,
-            Ok(None) => {}
-            Err(error) if outdated(&error) => return Err(Error::Interrupted),
-            Err(error) => return Err(error),
-        }
+    if seen.client_side && seen.owner.as_ref() == Some(owner) {
+        seen = take_over(cluster, key, seen).await?;
     }
     for _ in 0..MAX_LOOKS {
-        value["metadata"]["resourceVersion"] = seen.resource_version.as_deref().into();
+        value["metadata"]["resourceVersion"] = seen.version.as_deref().into();
         match apply(cluster, key, &value, manner.fields).await {
             Err(error) if outdated(&error) => {}
             result => return result,
         }
-        match cluster.get(key).await?.map(|live| live.metadata) {
-            Some(live)
-                if live.uid == seen.uid && managed::applied(&live) == managed::applied(&seen) =>
-            {
-                seen = live;
-            }
+        cluster.sight().doubt_of(key);
+        match read(cluster, key).await? {
+            Some(live) if live.uid == seen.uid && live.applied == seen.applied => seen = live,
             _ => break,
         }
     }
     Err(Error::Interrupted)
+}
+
+/// Makes what client-side apply wrote of the object the server-side applier's own.
+async fn take_over(cluster: &Cluster, key: &Key, seen: Live) -> Result<Live, Error> {
+    let live = cluster.get(key).await?.map(|live| live.metadata);
+    let Some(live) = live.filter(|live| Live::of(live) == seen) else {
+        return Err(Error::Interrupted);
+    };
+    match managed::upgrade(cluster, key, &live).await {
+        Ok(after) => Ok(after.map_or(seen, |after| Live::of(&after))),
+        Err(error) if outdated(&error) => Err(Error::Interrupted),
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the object is no longer what was seen, or gone.
@@ -289,10 +350,10 @@ async fn apply(
         ..PatchParams::apply(FIELD_MANAGER).force()
     };
     let patch = Patch::Apply(value);
-    error::retried(|| api.patch(&key.name, &params, &patch))
-        .await
-        .map(|_| ())
-        .map_err(|e| Error::api("apply", key, e))
+    let applied = error::retried(|| api.patch(&key.name, &params, &patch)).await;
+    let applied = applied.map_err(|e| Error::api("apply", key, e))?;
+    cluster.sight().wrote(key, &applied.metadata);
+    Ok(())
 }
 
 /// Creates one object as [`FIELD_MANAGER`]; false if there is one of this name.
@@ -329,7 +390,7 @@ mod tests {
         }
     }
 
-    fn live(release: &str) -> ObjectMeta {
+    fn live(release: &str) -> kube::core::ObjectMeta {
         metadata(json!({
             "labels": {"app.kubernetes.io/managed-by": "Helm"},
             "annotations": {"meta.helm.sh/release-name": release, "meta.helm.sh/release-namespace": "n"},
@@ -353,7 +414,8 @@ mod tests {
             (Some(&theirs), Some("n"), true, Adopt, Err(Obstacle::Owned(owner("other")))),
         ];
         for (live, namespace, same, adoption, expected) in cases {
-            let found = step(live, &key(namespace), &owner("r"), same, adoption);
+            let seen = live.map(Live::of);
+            let found = step(seen.as_ref(), &key(namespace), &owner("r"), same, adoption);
             assert_eq!(found, expected, "{live:?} {namespace:?} {same} {adoption:?}");
         }
     }

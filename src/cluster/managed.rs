@@ -29,6 +29,11 @@ fn is_client_side(entry: &ManagedFieldsEntry) -> bool {
         && entry.subresource.as_deref().unwrap_or_default().is_empty()
 }
 
+/// Whether there is something for [`upgrade`] to do.
+pub fn is_outdated(live: &ObjectMeta) -> bool {
+    live.managed_fields.iter().flatten().any(is_client_side)
+}
+
 /// The entries with those of client-side apply made [`FIELD_MANAGER`]'s; None if there are none of them.
 fn upgraded(entries: &[ManagedFieldsEntry]) -> Option<Vec<ManagedFieldsEntry>> {
     let newest = entries.iter().find(|e| is_client_side(e))?;

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::apply::Adoption;
 use super::object::Owner;
+use super::sight::Live;
 use super::{Cluster, Error, FIELD_MANAGER, Key, Object, apply, crd, drift, error, prune};
 
 /// Objects that are looked at at the same time.
@@ -113,9 +114,8 @@ async fn change(
 ) -> Result<Change, Error> {
     let key = &object.key;
     let live = cluster.get(key).await?;
-    if let Err(obstacle) =
-        apply::step(live.as_ref().map(|live| &live.metadata), key, owner, false, adoption)
-    {
+    let seen = live.as_ref().map(|live| Live::of(&live.metadata));
+    if let Err(obstacle) = apply::step(seen.as_ref(), key, owner, false, adoption) {
         return Ok(Change::Refused(match obstacle {
             apply::Obstacle::Owned(other) => format!("it belongs to the Helm release {other}"),
             apply::Obstacle::NotOwned => "it exists and is not managed by Helm".to_owned(),

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll};
-use futures::{Stream, StreamExt as _, TryStreamExt as _};
+use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt as _, watcher};
@@ -19,6 +19,8 @@ mod state;
 
 use state::State;
 
+/// A wait that is over before that does not look at pods.
+const BEFORE_PODS: Duration = Duration::from_secs(1);
 /// How long a pod's trouble has to last before it ends a wait.
 const MAX_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -258,9 +260,10 @@ async fn watches(
     for namespace in namespaces {
         let api = Api::namespaced_with(cluster.client().clone(), &namespace, &pod);
         // Pods only speed up bad news: without the right to watch them the wait goes by the objects alone.
-        let seen = watcher(api, watcher::Config::default())
-            .default_backoff()
-            .applied_objects()
+        let pods = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
+        let seen = tokio::time::sleep(BEFORE_PODS)
+            .map(|()| pods)
+            .flatten_stream()
             .take_while(|pod| {
                 let go_on = !matches!(pod, Err(watcher::Error::InitialListFailed(e)) if error::is_code(e, 403));
                 futures::future::ready(go_on)

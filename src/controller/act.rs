@@ -19,6 +19,8 @@ use crate::cluster::wait::{Rules, Strategy};
 use crate::release::record::Status;
 use crate::release::{Options, test, uninstall};
 
+/// An action that ends before that says nothing of its progress.
+const BEFORE_MESSAGES: Duration = Duration::from_secs(1);
 /// The shortest time between two messages about the progress of one action.
 const BETWEEN_MESSAGES: Duration = Duration::from_secs(3);
 
@@ -192,7 +194,13 @@ pub async fn watched<T>(
     mut progress: watch::Receiver<String>,
     mut action: BoxFuture<'_, T>,
 ) -> T {
+    let mut pause = BEFORE_MESSAGES;
     loop {
+        tokio::select! {
+            result = &mut action => return result,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = BETWEEN_MESSAGES;
         tokio::select! {
             result = &mut action => return result,
             Ok(()) = progress.changed() => {}
@@ -208,10 +216,6 @@ pub async fn watched<T>(
                     }
                 }
             }
-        }
-        tokio::select! {
-            result = &mut action => return result,
-            () = tokio::time::sleep(BETWEEN_MESSAGES) => {}
         }
     }
 }

@@ -32,18 +32,24 @@ pub async fn publish(
 ) -> Result<(), kube::Error> {
     let api: Api<HelmChart> = Api::namespaced(client.clone(), &release.helm_chart_namespace());
     let name = release.helm_chart_name();
-    let live = retried(|| api.get_opt(&name)).await?;
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let wanted = object(release, template, &name);
-    let current = live.as_ref().and_then(|chart| serde_json::to_value(chart).ok());
-    let generation = if current.is_some_and(|current| contains(&current, &wanted)) {
-        live.as_ref().and_then(|chart| chart.metadata.generation)
-    } else {
-        let apply = Patch::Apply(&wanted);
-        retried(|| api.patch(&name, &params, &apply)).await?.metadata.generation
+    // Before the release's first status there is nothing to compare with.
+    let live = match release.status.as_ref().and_then(|status| status.helm_chart.as_ref()) {
+        Some(_) => retried(|| api.get_opt(&name)).await?,
+        None => None,
     };
-    let before = live.and_then(|chart| chart.status).unwrap_or_default();
-    let status = status(&before, generation.unwrap_or(1), template, outcome, Timestamp::now());
+    let says_so = |chart: &HelmChart| {
+        serde_json::to_value(chart).is_ok_and(|current| contains(&current, &wanted))
+    };
+    let apply = Patch::Apply(&wanted);
+    let live = match live.filter(says_so) {
+        Some(live) => live,
+        None => retried(|| api.patch(&name, &params, &apply)).await?,
+    };
+    let generation = live.metadata.generation.unwrap_or(1);
+    let before = live.status.unwrap_or_default();
+    let status = status(&before, generation, template, outcome, Timestamp::now());
     if status == before {
         return Ok(());
     }

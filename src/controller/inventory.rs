@@ -1,5 +1,6 @@
 //! Watches on the metadata of what releases are made of: whoever deletes or changes an object of a release wakes
-//! its HelmRelease. One watch for each kind and namespace, of objects that Helm manages.
+//! its HelmRelease. One watch for each kind and namespace, of objects that Helm manages. What they show is in the cluster's
+//! [`Sight`](crate::cluster::sight::Sight) for whoever applies.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -17,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
 use crate::cluster::object::Owner;
+use crate::cluster::sight::Place;
 use crate::cluster::{Cluster, FIELD_MANAGER, Object, error};
 
 /// What all of Helm's objects are labelled with.
@@ -92,25 +94,42 @@ impl Inventory {
         let config = watcher::Config::default().labels(MANAGED);
         let events = watcher(api, config).default_backoff();
         let mut events = std::pin::pin!(events.take_until(self.stop.cancelled()));
+        let place = Place {
+            group: resource.group.clone(),
+            kind: resource.kind.clone(),
+            namespace: namespace.clone(),
+        };
+        let sight = self.cluster.sight();
         let mut known = Known::default();
         while let Some(event) = events.next().await {
             let changed = match event {
                 Ok(Event::Apply(object) | Event::InitApply(object)) => {
+                    sight.show(&place, &object.metadata, false);
                     known.changed(&object.metadata).into_iter().collect()
                 }
-                Ok(Event::Delete(object)) => known.gone(&object.metadata).into_iter().collect(),
+                Ok(Event::Delete(object)) => {
+                    sight.show(&place, &object.metadata, true);
+                    known.gone(&object.metadata).into_iter().collect()
+                }
                 Ok(Event::Init) => {
+                    sight.begin(&place);
                     known.begin();
                     Vec::new()
                 }
                 // What went while the connection was broken.
-                Ok(Event::InitDone) => known.missing(),
+                Ok(Event::InitDone) => {
+                    sight.complete(&place);
+                    known.missing()
+                }
                 Err(error) if refused(&error) => {
                     let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
                     watched.insert(key, false);
                     break;
                 }
-                Err(_) => Vec::new(),
+                Err(_) => {
+                    sight.doubt(&place);
+                    Vec::new()
+                }
             };
             for owner in changed {
                 self.memory.saw_change_of(&owner.release);
@@ -118,6 +137,7 @@ impl Inventory {
                 let _ = self.wake.try_send(());
             }
         }
+        sight.end(&place);
     }
 }
 

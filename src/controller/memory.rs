@@ -124,10 +124,7 @@ impl Memory {
 
     /// A release record was seen; `release` is Helm's name.
     pub fn saw_record(&self, release: &str, record: &PartialObjectMeta<Secret>) {
-        let version = record.metadata.resource_version.clone();
-        if !version.as_ref().is_some_and(|version| self.1.knows(version)) {
-            self.cause(record_cause(release), version);
-        }
+        self.1.saw(release, record.metadata.resource_version.as_deref().unwrap_or_default());
     }
 
     /// A HelmRelease was seen: for those that depend on it, and for others that name the same Helm release. Of a change of its
@@ -176,8 +173,9 @@ impl Memory {
         if let Some(chart) = &release.spec.chart {
             causes.push(repository_cause(&chart.spec.source_ref.name));
         }
+        let mut wakes = 0;
         if let Ok(name) = release.release_name() {
-            causes.push(record_cause(name.as_str()));
+            wakes += self.1.by_others(name.as_str());
             causes.push(claim_cause(name.as_str()));
             causes.push(inventory_cause(name.as_str()));
         }
@@ -202,7 +200,7 @@ impl Memory {
                 request(annotation::RESET_AT),
                 request(annotation::PLAN),
             ],
-            wakes: causes.iter().map(changes).sum(),
+            wakes: wakes + causes.iter().map(changes).sum::<u64>(),
         }
     }
 
@@ -270,10 +268,6 @@ fn version(object: &HelmRelease) -> Option<u64> {
 
 fn repository_cause(name: &str) -> String {
     format!("HelmRepository/{name}")
-}
-
-fn record_cause(release: &str) -> String {
-    format!("record/{release}")
 }
 
 fn dependency_cause(name: &str) -> String {

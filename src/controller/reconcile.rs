@@ -8,13 +8,18 @@ use std::time::Duration;
 use chrono::Utc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use kube::api::{Api, Patch, PatchParams};
+use kube::api::Api;
 use kube::runtime::controller::Action;
 use kube::runtime::reflector::Store;
 use kube::{Client, ResourceExt as _};
-use serde_json::json;
 use tokio::sync::{Semaphore, mpsc};
 use tokio_util::sync::CancellationToken;
+
+mod finalize;
+mod unmet;
+
+use finalize::{finalize, has_finalizer, set_finalizer};
+use unmet::{not_ready, refuse};
 
 use super::Settings;
 use super::guard::Guard;
@@ -23,14 +28,14 @@ use super::memory::{Memory, Rest};
 use super::metrics::Reconciliations;
 use super::redactor::Redactor;
 use super::session::Session;
-use super::target::{Target, Targets};
+use super::target::Targets;
 use super::{
     act, dependencies, plan, post_render, preempt, report::Report, selector, source, status,
     unsupported, values,
 };
+use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
-use crate::api::{FINALIZER, annotation};
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster, error};
 use crate::model::condition::reason;
@@ -38,8 +43,6 @@ use crate::release;
 
 /// After this time a dependency that is not ready is looked at again (Flux's `--requeue-dependency`).
 const ASKED_AGAIN: Duration = Duration::from_secs(30);
-/// How often the finalizer is tried to be set while others write the object.
-const FINALIZER_TRIES: usize = 5;
 
 type Lock = tokio::sync::Mutex<()>;
 
@@ -305,8 +308,9 @@ async fn reconcile(
     };
     let mut session = Session::new(release, release_name.as_str(), context, target, report);
     let outcome = steps(&mut session, release, context).await;
+    let paid = session.pay().await;
     *redactor = session.report.redactor.clone();
-    outcome
+    outcome.and_then(|rest| paid.map(|()| rest))
 }
 
 /// Values, chart, and what follows from them; but first what needs neither.
@@ -409,134 +413,4 @@ fn requests(report: &mut Report, release: &HelmRelease) -> Option<String> {
         report.status.last_handled_reconcile_at = requested;
     }
     forced
-}
-
-/// The spec cannot be honoured: nothing until it changes.
-async fn refuse(report: &mut Report, reason: &str, message: &str) -> Result<Rest, Error> {
-    let known = report.status.conditions.iter().any(|c| c.message == message);
-    report.draft().stalled(reason, message);
-    report.save().await?;
-    if !known {
-        report.event(false, reason, message).await;
-    }
-    Ok(Rest::UNTIL_CHANGE)
-}
-
-/// What is wanted cannot be had for now. The release stays as it is.
-async fn not_ready(
-    report: &mut Report,
-    context: &Context,
-    release: &HelmRelease,
-    reason: &str,
-    message: &str,
-    asked: Option<Duration>,
-) -> Result<Rest, Error> {
-    let pause = context.memory.pause(&release.uid().unwrap_or_default(), asked);
-    let text = report.redactor.redact(message);
-    let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == text);
-    report.draft().not_ready(reason, message);
-    report.save().await?;
-    if !known {
-        report.event(false, reason, message).await;
-    }
-    Ok(Rest::of(pause))
-}
-
-/// The object is being deleted: uninstalls the release, unless it is suspended or never was taken in hand.
-async fn finalize(
-    release: &HelmRelease,
-    context: &Context,
-    mut report: Report,
-    redactor: &mut Redactor,
-) -> Result<Rest, Error> {
-    // What was made is what goes, even if the spec says another name since.
-    let made = report.status.history.first().map(|head| head.name.clone());
-    let name = made.or_else(|| release.release_name().ok().map(|name| name.to_string()));
-    if let Some(name) = name.filter(|_| !release.is_suspended()) {
-        let lock = context.lock(&name);
-        let _alone = lock.lock().await;
-        let Some(target) = way_out(release, context, &mut report).await? else {
-            set_finalizer(context, release, false).await?;
-            return Ok(Rest::UNTIL_CHANGE);
-        };
-        let target = match target {
-            Ok(target) => target,
-            Err(rest) => return Ok(rest),
-        };
-        let kept = report.status.storage_namespace.clone();
-        let mut session =
-            Session::new(release, &name, context, target, report).stored_in(kept.as_deref());
-        let _ = read_values(&mut session, release, context).await;
-        let gone = session.uninstall().boxed().await;
-        *redactor = session.report.redactor.clone();
-        if !gone? {
-            let pause = context.memory.pause(&release.uid().unwrap_or_default(), None);
-            return Ok(Rest::of(pause));
-        }
-    }
-    set_finalizer(context, release, false).await?;
-    Ok(Rest::UNTIL_CHANGE)
-}
-
-/// How a release can be reached that is to be uninstalled. None: what leads there is gone, and nothing can be done.
-/// An error: not now.
-async fn way_out(
-    release: &HelmRelease,
-    context: &Context,
-    report: &mut Report,
-) -> Result<Option<Result<Target, Rest>>, Error> {
-    let found = match context.targets.lost(release).await {
-        Ok(true) => return Ok(None),
-        Ok(false) => context.targets.of(release).boxed().await,
-        Err(error) => Err(error),
-    };
-    match found {
-        Ok(target) => Ok(Some(Ok(target))),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => {
-            let (reason, message) = (reason::REST_CLIENT_ERROR, error.to_string());
-            not_ready(report, context, release, reason, &message, None).await.map(|r| Some(Err(r)))
-        }
-    }
-}
-
-fn has_finalizer(release: &HelmRelease) -> bool {
-    release.finalizers().iter().any(|f| f == FINALIZER)
-}
-
-/// Adds or removes the finalizer, and leaves those of others alone whatever happens meanwhile.
-async fn set_finalizer(
-    context: &Context,
-    release: &HelmRelease,
-    on: bool,
-) -> Result<(), kube::Error> {
-    let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
-    let name = release.name_any();
-    let mut tries = 0;
-    let mut known = on.then(|| release.clone());
-    loop {
-        let live = match known.take() {
-            Some(known) => Some(known),
-            None => error::retried(|| api.get_opt(&name)).await?,
-        };
-        let Some(live) = live else { return Ok(()) };
-        if live.uid() != release.uid() || has_finalizer(&live) == on {
-            return Ok(());
-        }
-        let mut finalizers = live.finalizers().to_vec();
-        finalizers.retain(|f| f != FINALIZER);
-        if on {
-            finalizers.push(FINALIZER.to_owned());
-        }
-        let patch = json!({
-            "metadata": {"finalizers": finalizers, "resourceVersion": live.metadata.resource_version},
-        });
-        let merge = Patch::Merge(&patch);
-        tries += 1;
-        match api.patch_metadata(&name, &PatchParams::default(), &merge).await {
-            Err(error) if error::is_code(&error, 409) && tries < FINALIZER_TRIES => {}
-            Err(error) if on || !error::is_code(&error, 404) => return Err(error),
-            _ => return Ok(()),
-        }
-    }
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use kube::api::{Api, DynamicObject, ListParams};
-use pinnace_engine::render::{Capabilities, Lookup, Operation, Options, World};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::{Capabilities, Lookup, Operation, Options};
 use pinnace_engine::{Chart, Rendered};
 use serde_json::{Map, Value, json};
 use tokio::runtime::Handle;
@@ -43,16 +42,12 @@ pub async fn run(cluster: &Cluster, input: Input) -> Result<(Rendered, Value), E
     let lookup = ClusterLookup { cluster: cluster.clone(), runtime: Handle::current() };
     let rendering = tokio::task::spawn_blocking(move || {
         let options = Options {
-            release_name: &input.release,
-            namespace: &input.namespace,
             revision: input.revision,
             operation: input.operation,
             capabilities,
             lookup: Some(&lookup),
             skip_schema_validation: input.skip_schema_validation,
-            keep_integers: false,
-            world: World::system(),
-            budget: Budget::default(),
+            ..Options::new(&input.release, &input.namespace)
         };
         let rendered = pinnace_engine::render(&input.chart, &input.values, &options)
             .map_err(|e| Error::Engine(told(&e)))?;

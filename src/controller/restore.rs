@@ -231,16 +231,6 @@ mod tests {
     #[test]
     fn what_is_done_about_the_revisions() {
         use Status::{Deployed, Failed, PendingRollback, PendingUpgrade, Superseded, Uninstalled};
-        let revisions = |statuses: &[Status]| -> Vec<Summary> {
-            let revision = |(status, version): (&Status, u32)| Summary {
-                version,
-                status: *status,
-                owner: None,
-                chart_digest: None,
-                modified: None,
-            };
-            statuses.iter().zip(1..).map(revision).collect()
-        };
         let back = |failed, to| Step::Rollback { failed, to };
         for (statuses, from, returns, expected) in [
             (vec![], 1, false, Step::Nothing),
@@ -253,7 +243,7 @@ mod tests {
             (vec![Superseded, Failed, Failed], 1, true, back(3, 1)),
             (vec![Uninstalled, PendingUpgrade], 1, false, Step::NoTarget),
         ] {
-            let found = step(&revisions(&statuses), from, returns);
+            let found = step(&Summary::history(&statuses), from, returns);
             assert_eq!(found, expected, "{statuses:?} from {from}");
         }
     }

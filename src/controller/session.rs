@@ -1,8 +1,8 @@
 //! One reconciliation of one release: observe the storage, decide, act, report; until there is nothing to do.
 //!
 //! What a decision leads to, by name: [`deploy`] (install, upgrade), [`test`], [`resume`], [`rollback`],
-//! [`uninstall`], [`note`] (revisions of others), [`idle`] (nothing but [`drift`]). [`outcome`] notes what came of it, in the words of
-//! [`wording`].
+//! [`uninstall`], [`note`] (revisions of others), [`idle`] (nothing but [`drift`]). [`work`] is an action while it lasts,
+//! [`outcome`] notes what came of it, in the words of [`wording`].
 
 use std::sync::Arc;
 
@@ -12,8 +12,6 @@ use kube::ResourceExt as _;
 use kube::api::{Api, ListParams};
 use pinnace_engine::values::merge;
 use serde_json::{Map, Value};
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 use super::claim;
 use super::decide::{self, Decision, Renamed, Situation};
@@ -29,7 +27,6 @@ use super::target::Target;
 use crate::api::helm_release::{AttemptedAction, ChartNameChangeStrategy, HelmRelease};
 use crate::cluster::{Cluster, error};
 use crate::model::condition::{RELEASED, REMEDIATED, reason};
-use crate::release;
 use crate::release::record::{self, Status};
 use crate::release::storage::{Storage, Stored};
 
@@ -43,6 +40,7 @@ mod rollback;
 mod test;
 mod uninstall;
 pub(super) mod wording;
+mod work;
 
 /// Actions in one reconciliation: more than any way through the states takes.
 const MAX_STEPS: usize = 10;
@@ -70,6 +68,8 @@ pub struct Session<'a> {
     settled: bool,
     /// The revision that this session has just applied in full.
     applied: Option<u32>,
+    /// Whether the status may lack what came of an action ([`Session::pay`]).
+    owed: bool,
 }
 
 /// What comes after a step.
@@ -105,6 +105,7 @@ impl<'a> Session<'a> {
             preserved: None,
             observed: None,
             applied: None,
+            owed: false,
             settled: false,
         }
     }
@@ -129,11 +130,6 @@ impl<'a> Session<'a> {
 
     fn outdated(&self) -> bool {
         self.context.newest.outdated(&self.uid, self.generation())
-    }
-
-    /// Ends once the object asks for something newer.
-    fn preempt(&self) -> (CancellationToken, tokio_util::sync::DropGuard) {
-        self.context.newest.token(&self.uid, self.generation())
     }
 
     /// What needs neither chart nor values: whether the release is this object's to touch, and the end of
@@ -387,30 +383,5 @@ impl<'a> Session<'a> {
             Decision::Test => self.test(observation).boxed().await,
             Decision::Reinstall { why } => self.reinstall(observation, &why).boxed().await,
         }
-    }
-
-    fn action_context<'b>(
-        &'b self,
-        preempt: Option<CancellationToken>,
-        progress: Option<&'b watch::Sender<String>>,
-    ) -> release::Context<'b> {
-        action_context(self.context, &self.cluster, &self.storage, preempt, progress)
-    }
-}
-
-fn action_context<'b>(
-    context: &'b Context,
-    cluster: &'b Cluster,
-    storage: &'b Storage,
-    preempt: Option<CancellationToken>,
-    progress: Option<&'b watch::Sender<String>>,
-) -> release::Context<'b> {
-    release::Context {
-        cluster,
-        storage,
-        identity: &context.identity,
-        stop: context.shutdown.clone(),
-        preempt: preempt.unwrap_or_default(),
-        progress,
     }
 }

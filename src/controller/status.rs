@@ -96,6 +96,13 @@ impl Draft<'_> {
         self.set(READY, "False", reason, message);
     }
 
+    /// The same, tried again at this time of day.
+    pub fn not_ready_until(&mut self, reason: &str, message: &str, next: &str) {
+        self.not_ready(reason, message);
+        let message = format!("next attempt at {next}: {message}");
+        self.set(RECONCILING, "True", reasons::PROGRESSING_WITH_RETRY, &message);
+    }
+
     /// The next attempt has to wait; Ready tells what failed.
     pub fn waiting(&mut self, message: &str) {
         self.remove(STALLED);

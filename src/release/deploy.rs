@@ -281,16 +281,6 @@ mod tests {
     #[test]
     fn traces_go_back_to_the_last_full_revision() {
         use Status::{Deployed, Failed, PendingUpgrade, Superseded, Uninstalled};
-        let history = |statuses: &[Status]| -> Vec<Summary> {
-            let revision = |(status, version): (&Status, u32)| Summary {
-                version,
-                status: *status,
-                owner: None,
-                chart_digest: None,
-                modified: None,
-            };
-            statuses.iter().zip(1..).map(revision).collect()
-        };
         for (statuses, version, expected) in [
             (vec![], 1, vec![]),
             (vec![Superseded, Deployed, PendingUpgrade], 3, vec![2]),
@@ -299,7 +289,7 @@ mod tests {
             (vec![Deployed, Uninstalled], 3, vec![]),
             (vec![Failed, PendingUpgrade], 2, vec![1]),
         ] {
-            assert_eq!(traces(&history(&statuses), version), expected, "{statuses:?}");
+            assert_eq!(traces(&Summary::history(&statuses), version), expected, "{statuses:?}");
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The Secrets that hold a release's revisions, as Helm's secrets driver writes them
 //! (`pkg/storage/driver/secrets.go`).
 //!
-//! Lists read metadata only; a revision is decoded when its content is needed. Each write names the version
-//! of the Secret that it replaces, so that of two writers one fails.
+//! Lists read metadata only; a revision is decoded when its content is needed, and read once ([`seen`]). Each write
+//! names the version of the Secret that it replaces, so that of two writers one fails; by [`written`] those who watch
+//! tell the writes of this process from those of others.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use k8s_openapi::ByteString;
@@ -18,6 +18,12 @@ use pinnace_registry::RenamedImages;
 use super::Error;
 use super::record::{MAX_ENCODED, Record, Status};
 use crate::cluster::error::{is_code, limited, retried};
+
+mod seen;
+mod written;
+
+use seen::Seen;
+pub use written::Written;
 
 /// The type of Helm's Secrets.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -47,6 +53,21 @@ pub struct Summary {
     pub chart_digest: Option<String>,
     /// When the record was last written, by its writer's clock.
     pub modified: Option<DateTime<Utc>>,
+}
+
+#[cfg(test)]
+impl Summary {
+    /// A history whose revisions 1, 2, … have these statuses.
+    pub fn history(statuses: &[Status]) -> Vec<Self> {
+        let revision = |(status, version): (&Status, u32)| Self {
+            version,
+            status: *status,
+            owner: None,
+            chart_digest: None,
+            modified: None,
+        };
+        statuses.iter().zip(1..).map(revision).collect()
+    }
 }
 
 /// A revision as it is stored.
@@ -90,30 +111,9 @@ impl Stored {
     }
 }
 
-/// Versions of records that this process has written lately: whoever watches them knows its own writes by it.
-#[derive(Clone, Default)]
-pub struct Written(Arc<Mutex<VecDeque<String>>>);
-
-impl Written {
-    const KEPT: usize = 1024;
-
-    fn note(&self, version: Option<&String>) {
-        let Some(version) = version else { return };
-        let mut versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if versions.len() >= Self::KEPT {
-            versions.pop_front();
-        }
-        versions.push_back(version.clone());
-    }
-
-    /// Whether this process wrote the record's version.
-    pub fn knows(&self, version: &str) -> bool {
-        let versions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        versions.iter().any(|known| known == version)
-    }
-}
-
-/// The revisions of one release in one namespace.
+/// The revisions of one release in one namespace, for the length of one look at it: what was read or written once is
+/// not read again, and clones share it. Another's write in between makes the next own write a [`Error::Conflict`], after
+/// which everything is read anew.
 #[derive(Clone)]
 pub struct Storage {
     api: Api<Secret>,
@@ -121,6 +121,7 @@ pub struct Storage {
     release: String,
     holder: Option<String>,
     written: Written,
+    seen: Seen,
 }
 
 impl Storage {
@@ -131,6 +132,7 @@ impl Storage {
             release: release.into(),
             holder: None,
             written: Written::default(),
+            seen: Seen::default(),
         }
     }
 
@@ -177,6 +179,9 @@ impl Storage {
 
     /// All revisions, oldest first, without their content.
     pub async fn list(&self) -> Result<Vec<Summary>, Error> {
+        if let Some(known) = self.seen.revisions() {
+            return Ok(known);
+        }
         let params = ListParams::default().labels(&format!("owner=helm,name={}", self.release));
         let list = retried(|| self.api.list_metadata(&params))
             .await
@@ -184,14 +189,21 @@ impl Storage {
         let mut revisions: Vec<Summary> =
             list.items.iter().filter_map(|secret| summary(&secret.metadata)).collect();
         revisions.sort_by_key(|r| r.version);
+        self.seen.listed(&revisions);
         Ok(revisions)
     }
 
     /// One revision with its content.
     pub async fn get(&self, version: u32) -> Result<Stored, Error> {
+        if let Some(known) = self.seen.content(version) {
+            return Ok(known);
+        }
         let key = self.key(version);
-        let secret = retried(|| self.api.get(&key)).await.map_err(self.failed("read", version))?;
-        self.decode(version, secret)
+        let read = retried(|| self.api.get(&key)).await.map_err(self.failed("read", version));
+        let secret = read.inspect_err(|_| self.seen.forget())?;
+        let stored = self.decode(version, secret)?;
+        self.seen.read(&stored);
+        Ok(stored)
     }
 
     fn decode(&self, version: u32, secret: Secret) -> Result<Stored, Error> {
@@ -227,35 +239,46 @@ impl Storage {
         let stored = Stored { holder: self.holder.clone(), ..stored };
         let version = stored.record.version;
         let secret = self.secret(&stored, "createdAt")?;
+        let writing = self.written.begin(&self.release);
         // Not tried again: the second answer to a lost first one would be a conflict with ourselves.
-        let made = limited(self.api.create(&PostParams::default(), &secret))
-            .await
-            .map_err(self.failed("create", version))?;
-        self.written.note(made.metadata.resource_version.as_ref());
-        Ok(Stored {
+        let made = limited(self.api.create(&PostParams::default(), &secret)).await;
+        let made =
+            made.inspect_err(|_| self.seen.forget()).map_err(self.failed("create", version))?;
+        writing.done(made.metadata.resource_version.as_deref());
+        let stored = Stored {
             created: made.metadata.creation_timestamp.map(|t| t.0),
             resource_version: made.metadata.resource_version,
             ..stored
-        })
+        };
+        self.seen.wrote(summary(&secret.metadata), &stored);
+        Ok(stored)
     }
 
     /// Writes a revision again; [`Error::Conflict`] if someone else has written it since it was read.
     pub async fn update(&self, stored: &mut Stored) -> Result<(), Error> {
         let version = stored.record.version;
-        let secret = self.secret(stored, "modifiedAt")?;
-        let made = limited(self.api.replace(&self.key(version), &PostParams::default(), &secret))
-            .await
-            .map_err(self.failed("update", version))?;
-        self.written.note(made.metadata.resource_version.as_ref());
+        let (key, secret) = (self.key(version), self.secret(stored, "modifiedAt")?);
+        let writing = self.written.begin(&self.release);
+        let made = limited(self.api.replace(&key, &PostParams::default(), &secret)).await;
+        let made =
+            made.inspect_err(|_| self.seen.forget()).map_err(self.failed("update", version))?;
+        writing.done(made.metadata.resource_version.as_deref());
         stored.resource_version = made.metadata.resource_version;
+        self.seen.wrote(summary(&secret.metadata), stored);
         Ok(())
     }
 
     pub async fn delete(&self, version: u32) -> Result<(), Error> {
         let (key, params) = (self.key(version), DeleteParams::default());
         match retried(|| self.api.delete(&key, &params)).await {
-            Err(e) if !is_code(&e, 404) => Err(self.failed("delete", version)(e)),
-            _ => Ok(()),
+            Err(e) if !is_code(&e, 404) => {
+                self.seen.forget();
+                Err(self.failed("delete", version)(e))
+            }
+            _ => {
+                self.seen.removed(version);
+                Ok(())
+            }
         }
     }
 
@@ -350,31 +373,14 @@ fn surplus(revisions: &[Summary], max: usize) -> Vec<u32> {
 mod tests {
     use super::*;
 
-    pub(super) fn revision(version: u32, status: Status) -> Summary {
-        Summary { version, status, owner: None, chart_digest: None, modified: None }
-    }
-
     #[test]
     fn the_last_deployed_revision_is_never_pruned() {
         use Status::{Deployed, Failed, Superseded};
-        let history: Vec<Summary> = [Superseded, Deployed, Failed, Failed, Failed]
-            .into_iter()
-            .zip(1..)
-            .map(|(status, version)| revision(version, status))
-            .collect();
+        let history = Summary::history(&[Superseded, Deployed, Failed, Failed, Failed]);
         assert_eq!(surplus(&history, 0), [0; 0]);
         assert_eq!(surplus(&history, 5), [0; 0]);
         assert_eq!(surplus(&history, 3), [1, 3]);
         assert_eq!(surplus(&history, 1), [1, 3, 4]);
-    }
-
-    #[test]
-    fn own_writes_are_known_for_a_while() {
-        let written = Written::default();
-        for version in 0..=Written::KEPT {
-            written.note(Some(&version.to_string()));
-        }
-        assert!(!written.knows("0") && written.knows("1") && written.knows("1024"));
     }
 
     #[test]

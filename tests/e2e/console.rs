@@ -60,6 +60,11 @@ impl Console {
         }
     }
 
+    /// The path of the account's databases.
+    pub fn clusters(&self) -> String {
+        format!("/api/cluster/v1/accounts/{}/clusters", self.account)
+    }
+
     fn environments(&self) -> String {
         format!("/api/hybrid/v1/accounts/{}/hybrid-cloud-environments", self.account)
     }

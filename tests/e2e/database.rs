@@ -1,7 +1,5 @@
 //! A QdrantCluster from the Console's API: made, healthy, deleted.
 
-use serde_json::json;
-
 use crate::world::{OPERATOR, World};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -10,24 +8,9 @@ async fn a_database_is_made_and_deleted_through_the_console() {
     let site = world.install("database").await;
     site.until_running(OPERATOR, "1.0.0").await;
 
-    let clusters = format!("/api/cluster/v1/accounts/{}/clusters", world.console.account);
-    let body = json!({"cluster": {
-        "accountId": world.console.account,
-        "name": "first",
-        "cloudProviderId": "hybrid",
-        "cloudProviderRegionId": site.id,
-        "configuration": {"numberOfNodes": 2, "version": "v1.16.0"},
-    }});
-    let made = world.console.call("POST", &clusters, Some(body)).await.expect("a cluster");
-    let id = made["cluster"]["id"].as_str().expect("an id").to_owned();
+    let clusters = world.console.clusters();
+    let id = site.database(2).await;
     let path = format!("{clusters}/{id}");
-    let state = site
-        .until_answer(&path, "the cluster is healthy", |answer| {
-            answer["cluster"]["state"]["phase"] == "CLUSTER_PHASE_HEALTHY"
-        })
-        .await;
-    let nodes = state["cluster"]["state"]["nodes"].as_array().cloned().unwrap_or_default();
-    assert_eq!(nodes.len(), 2, "{state:#}");
     let name = format!("qdrant-{id}");
     assert_eq!(
         site.kubectl(&["get", "statefulset", &name, "-o", "jsonpath={.status.readyReplicas}"]),

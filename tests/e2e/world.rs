@@ -172,6 +172,28 @@ impl Site {
         .await
     }
 
+    /// Has the Console make a database of so many nodes and waits until it is healthy. Returns its id.
+    pub async fn database(&self, nodes: u32) -> String {
+        let console = &self.world.console;
+        let body = json!({"cluster": {
+            "accountId": console.account,
+            "name": "first",
+            "cloudProviderId": "hybrid",
+            "cloudProviderRegionId": self.id,
+            "configuration": {"numberOfNodes": nodes, "version": "v1.16.0"},
+        }});
+        let made = console.call("POST", &console.clusters(), Some(body)).await.expect("a cluster");
+        let id = made["cluster"]["id"].as_str().expect("an id").to_owned();
+        let path = format!("{}/{id}", console.clusters());
+        self.until_answer(&path, "the cluster is healthy", |answer| {
+            let state = &answer["cluster"]["state"];
+            state["phase"] == "CLUSTER_PHASE_HEALTHY"
+                && state["nodes"].as_array().is_some_and(|there| there.len() == nodes as usize)
+        })
+        .await;
+        id
+    }
+
     pub async fn until_refused(&self, path: &str, status: u16) {
         let console = &self.world.console;
         self.poll(&format!("{path} answers {status}"), || async {

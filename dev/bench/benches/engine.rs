@@ -4,8 +4,8 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World};
-use pinnace_engine::template::{Budget, Environment, TemplateSet, Value, on_large_stack};
+use pinnace_engine::render::Options;
+use pinnace_engine::template::{Environment, TemplateSet, Value, on_large_stack};
 use pinnace_engine::{Chart, render, yaml};
 
 /// A hundred objects, with what charts usually do.
@@ -42,18 +42,7 @@ fn chart() -> Chart {
 }
 
 fn rendering(criterion: &mut Criterion) {
-    let options = Options {
-        release_name: "demo",
-        namespace: "default",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: false,
-        keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options = Options { keep_integers: true, ..Options::new("demo", "default") };
     let none = serde_json::Value::Null;
     let parsed = chart();
     criterion.bench_function("render a chart that is parsed", |bencher| {

@@ -4,8 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context as _;
-use pinnace_engine::render::{Capabilities, Operation, Options, World};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::Options;
 use pinnace_engine::{Chart, render};
 use serde::{Deserialize, Serialize};
 
@@ -27,18 +26,7 @@ const MIN_US: f64 = 500_000.0;
 /// Measures the chart of an archive.
 pub fn time(path: &Path) -> anyhow::Result<Times> {
     let archive = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let options = Options {
-        release_name: "demo",
-        namespace: "default",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: false,
-        keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options = Options { keep_integers: true, ..Options::new("demo", "default") };
     let none = serde_json::Value::Null;
     let (mut first, mut next) = (Mean::default(), Mean::default());
     let mut rendered = render(&Chart::from_archive(&archive)?, &none, &options)?;

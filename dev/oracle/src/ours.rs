@@ -5,8 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
-use pinnace_engine::render::{Capabilities, Operation, Options, World, execute};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::{Options, execute};
 use pinnace_engine::values::strvals::{self, Form};
 use pinnace_engine::yaml;
 use serde_json::{Map, Value};
@@ -68,16 +67,9 @@ fn outcome(case: &Case) -> Outcome {
     let chart = Chart::from_files(files).map_err(|error| error.to_string())?;
     let values = values(case)?;
     let options = Options {
-        release_name: "demo",
-        namespace: "space",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
         skip_schema_validation: true,
         keep_integers: case.integers || !case.sets.is_empty(),
-        world: World::system(),
-        budget: Budget::default(),
+        ..Options::new("demo", "space")
     };
     let mut texts = execute(&chart, &values, &options).map_err(|error| error.to_string())?;
     let text = texts.remove("t/templates/case.txt").unwrap_or_default();

@@ -15,10 +15,7 @@ use super::{
     signature::SigningKey,
     write::{Compression, Writing},
 };
-use crate::{
-    digest::Digest,
-    manifest::Index,
-};
+use crate::{digest::Digest, manifest::Index};
 
 /// How a bundle is written.
 #[derive(Debug)]

@@ -120,29 +120,18 @@ async fn tell(told: &mut watch::Receiver<String>) -> Infallible {
 mod tests {
     use super::*;
 
-    fn revisions(statuses: &[Status]) -> Vec<Summary> {
-        let revision = |(status, version): (&Status, u32)| Summary {
-            version,
-            status: *status,
-            owner: None,
-            chart_digest: None,
-            modified: None,
-        };
-        statuses.iter().zip(1..).map(revision).collect()
-    }
-
     #[test]
     fn which_revision_is_gone_back_to() {
         use Status::{Deployed, Failed, PendingUpgrade, Superseded};
-        let history = revisions(&[Superseded, Failed, Superseded, Failed, Deployed]);
+        let history = Summary::history(&[Superseded, Failed, Superseded, Failed, Deployed]);
         assert_eq!(target(&history, None).ok(), Some(3));
         assert_eq!(target(&history, Some(1)).ok(), Some(1));
         let error = target(&history, Some(9)).expect_err("not kept").to_string();
         assert_eq!(error, "there is no revision 9: those that are kept are 1, 2, 3, 4, 5");
         for (history, words) in [
-            (revisions(&[]), "no revision yet"),
-            (revisions(&[Failed]), "no earlier revision"),
-            (revisions(&[Deployed, PendingUpgrade]), "another Helm client is at work"),
+            (Summary::history(&[]), "no revision yet"),
+            (Summary::history(&[Failed]), "no earlier revision"),
+            (Summary::history(&[Deployed, PendingUpgrade]), "another Helm client is at work"),
         ] {
             let error = target(&history, None).expect_err(words).to_string();
             assert!(error.contains(words), "{error}");

@@ -3,8 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::Context as _;
-use pinnace_engine::render::{Capabilities, Operation, Options, World};
-use pinnace_engine::template::Budget;
+use pinnace_engine::render::{Capabilities, Options};
 use pinnace_engine::{Chart, Rendered, render};
 use pinnace_registry::images_of;
 use serde::Deserialize;
@@ -28,18 +27,8 @@ pub fn of(chart: &Chart, values: &Value, see: &See<'_>) -> anyhow::Result<BTreeS
             .with_context(|| format!("invalid kube version '{version}'"))?,
     };
     capabilities.api_versions.extend(see.api_versions.iter().cloned());
-    let options = Options {
-        release_name: chart.name(),
-        namespace: see.namespace,
-        revision: 1,
-        operation: Operation::Install,
-        capabilities,
-        lookup: None,
-        skip_schema_validation: false,
-        keep_integers: true,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options =
+        Options { capabilities, keep_integers: true, ..Options::new(chart.name(), see.namespace) };
     let none = Value::Object(serde_json::Map::new());
     let values = if values.is_null() { &none } else { values };
     let rendered = render(chart, values, &options).with_context(|| {

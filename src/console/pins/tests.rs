@@ -3,7 +3,7 @@ use std::{fs, path::Path};
 use ed25519_dalek::SigningKey;
 use pinnace_engine::{
     chart::{Chart, File},
-    render::{Capabilities, Operation, Options, World, render},
+    render::{Options, render},
 };
 
 use super::*;
@@ -213,18 +213,7 @@ fn full() -> Configuration {
 fn both_charts_take_all_that_a_configuration_can_say() {
     let desired = made(full());
     for (release, name) in [(AGENT, AGENT), (OPERATOR_RELEASE, OPERATOR)] {
-        let options = Options {
-            release_name: release,
-            namespace: "qdrant",
-            revision: 1,
-            operation: Operation::Install,
-            capabilities: Capabilities::default(),
-            lookup: None,
-            skip_schema_validation: false,
-            keep_integers: false,
-            world: World::system(),
-            budget: pinnace_engine::template::Budget::default(),
-        };
+        let options = Options::new(release, "qdrant");
         let rendered = render(&chart(name), &values(&desired, release), &options)
             .unwrap_or_else(|error| panic!("{name}: {:#}", anyhow::Error::from(error)));
         let deployment = rendered.manifests.iter().find(|m| m.kind == "Deployment").unwrap();

@@ -6,9 +6,8 @@ use chrono::Utc;
 use futures::FutureExt as _;
 use pinnace_engine::render::Operation;
 use serde_json::{Map, Value};
-use tokio::sync::watch;
 
-use super::{Next, Session, action_context, wording};
+use super::{Next, Session, wording};
 use crate::api::helm_release::AttemptedAction;
 use crate::cluster::{crd, namespace};
 use crate::controller::memory::Rest;
@@ -65,10 +64,6 @@ impl Session<'_> {
             }
         };
         self.report.status.last_attempted_release_action = Some(attempted);
-        let doing = format!(
-            "Running '{verb}' action with timeout of {}",
-            status::go_duration(options.timeout)
-        );
         tracing::info!(release = self.object, revision, why, "{verb}");
         let input = render::Input {
             chart: pulled.chart.clone(),
@@ -98,8 +93,25 @@ impl Session<'_> {
                 return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
             }
         };
+        if latest.is_none() {
+            self.report.status.history.clear();
+        }
+        if let Some(at) = self.forced.take() {
+            self.report.status.last_handled_force_at = Some(at);
+        }
+        let doing = format!("Running '{verb}' action");
+        let work = self.undertake(&doing, options.timeout).await?;
+        if let (Some(guard), Some(latest)) = (&self.context.guard, &latest) {
+            let (release, name) = (self.release, self.storage.release());
+            let from = latest.record.version;
+            if let Err(why) = guard.before_upgrade(release, name, from).await {
+                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
+            }
+        }
+        let started = Instant::now();
+        let context = work.context();
         let wanted = upgrade::Wanted {
-            release: self.storage.release(),
+            release: context.storage.release(),
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
@@ -109,27 +121,6 @@ impl Session<'_> {
             rendered: &rendered,
             now: Utc::now(),
         };
-        if latest.is_none() {
-            self.report.status.history.clear();
-        }
-        if let Some(at) = self.forced.take() {
-            self.report.status.last_handled_force_at = Some(at);
-        }
-        self.report.draft().progressing(&doing);
-        self.report.save().await?;
-        if let (Some(guard), Some(latest)) = (&self.context.guard, &latest) {
-            let (release, name) = (self.release, self.storage.release());
-            let from = latest.record.version;
-            if let Err(why) = guard.before_upgrade(release, name, from).await {
-                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
-            }
-        }
-        let started = Instant::now();
-        let (progress, told) = watch::channel(String::new());
-        let (preempt, _guard) = self.preempt();
-        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
-        let context =
-            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
         let mut said = None;
         let action = async {
             let definitions = prepare(&context, &wanted, &options).boxed().await?;
@@ -142,7 +133,7 @@ impl Session<'_> {
             }
         }
         .boxed();
-        let done = act::watched(&mut self.report, &doing, told, action).await;
+        let done = work.watched(&mut self.report, action).await;
         if let Some(message) = said {
             self.report.event(true, "DefinitionsApplied", &message).await;
         }

@@ -105,8 +105,21 @@ impl Session<'_> {
                 self.report.draft().awaiting_tests(&awaiting_tests(record));
             }
         }
-        self.report.save().await?;
+        // What follows a success writes the status anyway; a failure is counted before anything else is done.
+        if good {
+            self.owed = true;
+        } else {
+            self.report.save().await?;
+        }
         self.report.event(good, reason, &message).await;
+        Ok(())
+    }
+
+    /// Writes what came of an action, if nothing that was done since has.
+    pub async fn pay(&mut self) -> Result<(), Error> {
+        if std::mem::take(&mut self.owed) {
+            self.report.save().await?;
+        }
         Ok(())
     }
 

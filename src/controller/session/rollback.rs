@@ -2,12 +2,11 @@
 
 use chrono::Utc;
 use futures::FutureExt as _;
-use tokio::sync::watch;
 
-use super::{Next, Session, action_context};
+use super::{Next, Session};
+use crate::controller::act;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
-use crate::controller::{act, status};
 use crate::release::rollback;
 
 impl Session<'_> {
@@ -19,17 +18,10 @@ impl Session<'_> {
         let Some(latest) = observation.latest else { return Ok(Next::Again) };
         let target = self.storage.get(to).await?;
         let options = act::rollback(self.release);
-        let timeout = status::go_duration(options.timeout);
-        let doing = format!("Running 'rollback' action with timeout of {timeout}");
-        self.report.draft().progressing(&doing);
-        self.report.save().await?;
-        let (progress, told) = watch::channel(String::new());
-        let (preempt, _guard) = self.preempt();
-        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
-        let context =
-            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
+        let work = self.undertake("Running 'rollback' action", options.timeout).await?;
+        let context = work.context();
         let action = rollback::run(&context, &latest.record, target, Utc::now(), &options).boxed();
-        let done = act::watched(&mut self.report, &doing, told, action).await;
+        let done = work.watched(&mut self.report, action).await;
         self.settle(done).await
     }
 }

@@ -1,9 +1,8 @@
 //! The tests of a release.
 
 use futures::FutureExt as _;
-use tokio::sync::watch;
 
-use super::{Next, Session, action_context, wording};
+use super::{Next, Session, wording};
 use crate::cluster;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
@@ -18,17 +17,10 @@ impl Session<'_> {
     pub(super) async fn test(&mut self, observation: Observation) -> Result<Next, Error> {
         let Some(mut latest) = observation.latest else { return Ok(Next::Again) };
         let options = act::test(self.release);
-        let timeout = status::go_duration(options.timeout);
-        let doing = format!("Running 'test' action with timeout of {timeout}");
-        self.report.draft().progressing(&doing);
-        self.report.save().await?;
-        let (progress, told) = watch::channel(String::new());
-        let (preempt, _guard) = self.preempt();
-        let (cluster, storage) = (self.cluster.clone(), self.storage.clone());
-        let context =
-            action_context(self.context, &cluster, &storage, Some(preempt), Some(&progress));
+        let work = self.undertake("Running 'test' action", options.timeout).await?;
+        let context = work.context();
         let action = test::run(&context, &mut latest, &options).boxed();
-        let done = act::watched(&mut self.report, &doing, told, action).await;
+        let done = work.watched(&mut self.report, action).await;
         let why = match done {
             Ok(()) => None,
             Err(release::Error::Cluster(cluster::Error::Preempted)) => {

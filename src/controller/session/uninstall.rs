@@ -1,7 +1,9 @@
 //! The end of a release: with its object, or of what a failed install left.
 
+use tokio_util::sync::CancellationToken;
+
 use super::wording::{chart, full_name};
-use super::{Next, Session, action_context};
+use super::{Next, Session};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
@@ -9,15 +11,32 @@ use crate::controller::{act, claim, status};
 use crate::model::condition::reason;
 use crate::release::record::Status;
 use crate::release::storage::{Storage, Stored};
-use crate::release::uninstall;
+use crate::release::{self, Record, uninstall};
 
 impl Session<'_> {
+    /// Uninstalls whatever the storage knows of. It is not ended by a newer spec.
+    async fn carry_off(
+        &self,
+        storage: &Storage,
+        options: &uninstall::Options,
+    ) -> Result<Option<Record>, release::Error> {
+        let context = release::Context {
+            cluster: &self.cluster,
+            storage,
+            identity: &self.context.identity,
+            stop: self.context.shutdown.clone(),
+            preempt: CancellationToken::new(),
+            progress: None,
+        };
+        uninstall::run(&context, options).await
+    }
+
     /// Uninstalls what a failed install left.
     pub(super) async fn remove(&mut self, observation: Observation) -> Result<Next, Error> {
         let Some(latest) = &observation.latest else { return Ok(Next::Again) };
         let mut options = act::uninstall(self.release);
         options.keep_history = false;
-        let done = uninstall::run(&self.action_context(None, None), &options).await;
+        let done = self.carry_off(&self.storage, &options).await;
         let (name, chart) = (full_name(&latest.record), chart(&latest.record));
         match done {
             Ok(_) => {
@@ -105,9 +124,7 @@ impl Session<'_> {
         let doing = format!("Uninstalling release {name}: {why}");
         self.report.draft().progressing(&doing);
         self.report.save().await?;
-        let cluster = self.cluster.clone();
-        let context = action_context(self.context, &cluster, storage, None, None);
-        let done = uninstall::run(&context, &act::uninstall(self.release)).await;
+        let done = self.carry_off(storage, &act::uninstall(self.release)).await;
         match done {
             Ok(_) => {
                 let message = format!(
@@ -139,7 +156,7 @@ impl Session<'_> {
     /// Does the rest of an uninstallation that was begun.
     pub(super) async fn finish_uninstall(&mut self) -> Result<Next, Error> {
         let options = act::uninstall(self.release);
-        let done = uninstall::run(&self.action_context(None, None), &options).await;
+        let done = self.carry_off(&self.storage, &options).await;
         self.ended(done.map(|_| ())).await
     }
 
@@ -162,7 +179,7 @@ impl Session<'_> {
             .progressing(&format!("Running 'uninstall' action with timeout of {timeout}"));
         self.report.save().await?;
         let (name, chart) = (full_name(&latest.record), chart(&latest.record));
-        match uninstall::run(&self.action_context(None, None), &options).await {
+        match self.carry_off(&self.storage, &options).await {
             Ok(_) => {
                 let message =
                     format!("Helm uninstall succeeded for release {name} with chart {chart}");

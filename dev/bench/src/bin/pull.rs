@@ -65,9 +65,8 @@ async fn main() -> anyhow::Result<()> {
     };
     let manifest: serde_json::Value =
         serde_json::from_slice(&bare.get(&format!("manifests/{digest}"))?)?;
-    let blob = |part: &serde_json::Value| {
-        format!("blobs/{}", part["digest"].as_str().unwrap_or_default())
-    };
+    let blob =
+        |part: &serde_json::Value| format!("blobs/{}", part["digest"].as_str().unwrap_or_default());
     let parts = [blob(&manifest["config"]), blob(&manifest["layers"][0])];
 
     // In turns, so that what else goes on meets both.

@@ -1,8 +1,7 @@
 use serde_json::json;
 
 use crate::chart::{Chart, File};
-use crate::render::{Capabilities, Operation, Options, RenderError, World, render};
-use crate::template::Budget;
+use crate::render::{Options, RenderError, render};
 
 fn rendered(files: &[(&str, &str)]) -> Result<String, RenderError> {
     let chart = ("Chart.yaml", "apiVersion: v2\nname: c\nversion: 1.0.0\nappVersion: \"2.0\"\n");
@@ -12,18 +11,7 @@ fn rendered(files: &[(&str, &str)]) -> Result<String, RenderError> {
         modified: None,
     });
     let chart = Chart::from_files(files.collect()).expect("a chart");
-    let options = Options {
-        release_name: "demo",
-        namespace: "space",
-        revision: 1,
-        operation: Operation::Install,
-        capabilities: Capabilities::default(),
-        lookup: None,
-        skip_schema_validation: false,
-        keep_integers: false,
-        world: World::system(),
-        budget: Budget::default(),
-    };
+    let options = Options::new("demo", "space");
     render(&chart, &json!({}), &options).map(|rendered| rendered.manifest())
 }
 

@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use pinnace_registry::{
-    Client, Descriptor, Digest, ImageManifest, Index, ManifestBytes, OCI_IMAGE, Platform,
-    Reference,
+    Client, Descriptor, Digest, ImageManifest, Index, ManifestBytes, OCI_IMAGE, Platform, Reference,
 };
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
