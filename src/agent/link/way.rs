@@ -6,38 +6,59 @@ use std::{path::PathBuf, time::Duration};
 use tokio::{sync::watch, time::sleep};
 
 use super::connect::Connector;
-use crate::agent::{chain, config::Config};
+use crate::agent::{
+    chain,
+    config::{Config, Proxy},
+};
 
 /// How often the file is looked at. Kubernetes takes up to a minute to renew it.
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// Tells of each other way, for ever. `config` is what the file said when `way` was made.
 pub async fn follow(path: PathBuf, config: Config, way: watch::Sender<Connector>) {
-    let mut held = (config.ca_certificates, config.proxy);
-    let mut complaint = None;
+    let mut file = File::new(path, config);
     loop {
         sleep(INTERVAL).await;
-        let read = || -> Result<_, String> {
-            let config = Config::load(&path).map_err(|error| chain(&error))?;
-            let wanted = (config.ca_certificates.clone(), config.proxy.clone());
-            if wanted == held {
-                return Ok(None);
-            }
-            let connector = Connector::of(&config).map_err(|error| chain(&error))?;
-            Ok(Some((wanted, connector)))
-        };
-        let found = read();
+        if let Some(other) = file.look() {
+            way.send_replace(other);
+        }
+    }
+}
+
+struct File {
+    path: PathBuf,
+    /// What the last way was made of.
+    held: (Option<String>, Proxy),
+    /// What was wrong with the file when it was last read: it is said once.
+    wrong: Option<String>,
+}
+
+impl File {
+    fn new(path: PathBuf, config: Config) -> Self {
+        Self { path, held: (config.ca_certificates, config.proxy), wrong: None }
+    }
+
+    /// The way that the file says, if it is another one than it was.
+    fn look(&mut self) -> Option<Connector> {
+        let found = self.read();
         let wrong = found.as_ref().err().cloned();
-        if wrong != complaint
+        if wrong != self.wrong
             && let Some(why) = &wrong
         {
             tracing::warn!("the way to the Console stays as it was: {why}");
         }
-        complaint = wrong;
-        if let Ok(Some((wanted, connector))) = found {
-            held = wanted;
-            way.send_replace(connector);
+        self.wrong = wrong;
+        found.ok().flatten()
+    }
+
+    fn read(&mut self) -> Result<Option<Connector>, String> {
+        let config = Config::load(&self.path).map_err(|error| chain(&error))?;
+        if (&config.ca_certificates, &config.proxy) == (&self.held.0, &self.held.1) {
+            return Ok(None);
         }
+        let connector = Connector::of(&config).map_err(|error| chain(&error))?;
+        self.held = (config.ca_certificates, config.proxy);
+        Ok(Some(connector))
     }
 }
 
@@ -46,24 +67,21 @@ mod tests {
     use super::*;
     use crate::agent::config::tests::text;
 
-    #[tokio::test(start_paused = true)]
-    async fn another_proxy_is_told_and_nothing_else_is() {
+    #[test]
+    fn another_proxy_is_told_once_and_nothing_else_is() {
         let folder = tempfile::tempdir().expect("folder");
         let path = folder.path().join("config.yaml");
         let write = |more: &str| std::fs::write(&path, text() + more).expect("write");
         write("");
-        let config = Config::load(&path).expect("valid");
-        let first = Connector::of(&config).expect("usable");
-        let (sender, mut way) = watch::channel(first.clone());
-        tokio::spawn(follow(path.clone(), config, sender));
-        for more in ["later: 1\n", "httpsProxy: 'no:url'\n", "caCertificates: none\n"] {
+        let mut file = File::new(path.clone(), Config::load(&path).expect("valid"));
+        let proxy = "httpsProxy: http://proxy.test:3128\n";
+        for (more, told) in
+            [("later: 1\n", false), ("httpsProxy: 'no:url'\n", false), (proxy, true), ("", true)]
+        {
             write(more);
-            sleep(2 * INTERVAL).await;
-            assert_eq!(way.has_changed().ok(), Some(more.starts_with("caC")), "{more}");
-            way.mark_unchanged();
+            assert_eq!((file.look().is_some(), file.look().is_some()), (told, false), "{more}");
         }
-        write("httpsProxy: http://proxy.test:3128\n");
-        way.changed().await.expect("it is followed");
-        assert!(!way.borrow().is(&first));
+        std::fs::remove_file(&path).expect("there");
+        assert!(file.look().is_none() && file.wrong.is_some());
     }
 }
