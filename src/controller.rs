@@ -11,6 +11,7 @@
 //! * [`render`] — chart and values to manifests; [`post_render`] — pure: what the spec changes of them; [`mirrored`] — pure: where their images are; [`preempt`] — a newer spec ends a wait;
 //!   [`preview`] — what an upgrade would do; [`plan`] — the same, in the status, on request
 //!   [`guard`] — who is asked before an upgrade; [`restore`] — back to an earlier revision, without a registry
+//!   [`remembered`] — what every release needs, asked once;
 //!   [`redactor`] — no secret in a message; [`metrics`] — numbers for people who look after many
 
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ pub mod preempt;
 pub mod preview;
 pub mod reconcile;
 pub mod redactor;
+pub mod remembered;
 pub mod render;
 pub mod report;
 pub mod restore;
@@ -209,7 +211,7 @@ fn of_values<K: Resource<DynamicType = ()> + 'static>(
     move |object| {
         let users = using(&object);
         // Of all the others there is nothing to remember.
-        if !users.is_empty() {
+        if !users.is_empty() || object.name_any() == source::TABLE {
             memory.saw_values(&object);
         }
         users

@@ -33,6 +33,8 @@ use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub(crate) use alone::call_by_name;
+pub(crate) use regexes::Pattern;
+pub(crate) use urls::is_url;
 
 use crate::template::Run;
 use crate::template::{Cause, ListType, MapType, TemplateSet, Value};

@@ -231,6 +231,18 @@ fn regular_expressions_are_charged() {
 }
 
 #[test]
+fn compiling_expressions_takes_time_and_steps() {
+    let template = r#"{{ regexMatch "\\pL{1,50}" "x" }}"#;
+    let none = Budget { time: Duration::ZERO, ..Budget::default() };
+    let error = run_within(none, template).expect_err("no time");
+    assert!(error.contains("take longer than 0ns"), "{error}");
+    let few = Budget { steps: 10_000, ..Budget::default() };
+    let error = run_within(few, template).expect_err("few steps");
+    assert!(error.contains("more than 10000 steps"), "{error}");
+    assert_eq!(run(template).expect("in time"), "true");
+}
+
+#[test]
 fn time_is_limited() {
     let budget = Budget { steps: u64::MAX, time: Duration::from_millis(50), ..Budget::default() };
     run_within(budget, "{{ range until 10 }}{{ . }}{{ end }}").expect("a text");

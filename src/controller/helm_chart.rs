@@ -34,10 +34,11 @@ pub async fn publish(
     let name = release.helm_chart_name();
     let params = PatchParams::apply(FIELD_MANAGER).force();
     let wanted = object(release, template, &name);
-    // Before the release's first status there is nothing to compare with.
-    let live = match release.status.as_ref().and_then(|status| status.helm_chart.as_ref()) {
-        Some(_) => retried(|| api.get_opt(&name)).await?,
-        None => None,
+    // What a new spec says is written without a look at what is there.
+    let attempted = release.status.as_ref().and_then(|status| status.last_attempted_generation);
+    let live = match attempted == release.metadata.generation {
+        true => retried(|| api.get_opt(&name)).await?,
+        false => None,
     };
     let says_so = |chart: &HelmChart| {
         serde_json::to_value(chart).is_ok_and(|current| contains(&current, &wanted))

@@ -94,6 +94,11 @@ impl Memory {
         }
     }
 
+    /// How often a change was seen of an object that releases depend on: `<kind>/<name>`.
+    pub fn changes_of(&self, cause: &str) -> u64 {
+        self.inner().causes.get(cause).map_or(0, |(_, changes)| *changes)
+    }
+
     /// A HelmRepository was seen.
     pub fn saw_repository(&self, repository: &HelmRepository) {
         self.cause(repository_cause(&repository.name_any()), repository.resource_version());

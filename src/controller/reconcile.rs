@@ -30,8 +30,8 @@ use super::redactor::Redactor;
 use super::session::Session;
 use super::target::Targets;
 use super::{
-    act, dependencies, plan, post_render, preempt, report::Report, selector, source, status,
-    unsupported, values,
+    act, dependencies, plan, post_render, preempt, remembered, report::Report, selector, source,
+    status, unsupported, values,
 };
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
@@ -87,6 +87,7 @@ impl Context {
         let (releases, memory) = (watched.releases, watched.memory);
         let cluster = Cluster::new(client.clone());
         let stop = shutdown.child_token();
+        let known = remembered::client(client.clone(), &settings.namespace, memory.clone());
         Self {
             inventory: Inventory::new(cluster.clone(), memory.clone(), watched.wake, stop),
             reconciliations: Reconciliations::new(
@@ -95,7 +96,7 @@ impl Context {
                 memory.clone(),
             ),
             targets: Targets::new(client.clone(), cluster),
-            sources: source::Sources::new(client.clone(), cache, settings.concurrency),
+            sources: source::Sources::new(known, cache, settings.concurrency),
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             renderings: Semaphore::new(settings.concurrency.max(1)),
             identity: settings.identity,

@@ -14,6 +14,7 @@ use regex_automata::util::captures::Captures;
 use regex_automata::{Input, meta, util::syntax as engine_syntax};
 
 use self::lossy::Lossy;
+use self::syntax::Translated;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote_for_code;
 use crate::template::{List, ListType, Str, Value, weight};
@@ -45,11 +46,15 @@ pub(super) const TABLE: &[Function] = &[
     }),
 ];
 
-/// A compiled expression may take this many bytes of memory; Go's limit is of the same order.
-const MAX_PROGRAM: usize = 16 << 20;
+/// A compiled expression may take this many bytes of memory, as in Go (`regexp/syntax`'s `maxSize`).
+const MAX_PROGRAM: usize = 128 << 20;
 
-/// So many expressions are kept: charts use the same few again and again.
+/// So many expressions are kept, and so many bytes of them: charts use the same few again and again.
 const KEPT: usize = 32;
+const KEPT_BYTES: usize = 64 << 20;
+
+/// What compiling costs: about as long as a step takes.
+const BYTES_PER_STEP: u64 = 64;
 
 struct Compiled {
     regex: meta::Regex,
@@ -66,21 +71,50 @@ fn compile(call: &Call<'_>, pattern: &Value) -> Result<Rc<Compiled>, String> {
         return Ok(known);
     }
     call.run.spend(source.len() as u64)?;
+    call.run.look_at_the_clock()?;
     let translated = syntax::translate(source)?;
+    let built = build(translated, source);
+    if let Err(why) = &built {
+        // Go would match: "does not match" would be a lie.
+        call.run.refuse(why.clone())?;
+    }
+    let compiled = Rc::new(built?);
+    call.run.spend(compiled.regex.memory_usage() as u64 / BYTES_PER_STEP)?;
+    COMPILED.with_borrow_mut(|known| {
+        let size = |compiled: &Rc<Compiled>| compiled.regex.memory_usage();
+        let kept: usize = known.values().map(size).sum();
+        if known.len() >= KEPT || kept + size(&compiled) > KEPT_BYTES {
+            known.clear();
+        }
+        known.insert(source.to_vec(), compiled.clone());
+    });
+    Ok(compiled)
+}
+
+/// Err: it is larger than [`MAX_PROGRAM`].
+fn build(translated: Translated, source: &[u8]) -> Result<Compiled, String> {
     let regex = meta::Builder::new()
         .configure(meta::Config::new().nfa_size_limit(Some(MAX_PROGRAM)).utf8_empty(true))
         // The pattern is ours: it nests a few groups for each of Go's.
         .syntax(engine_syntax::Config::new().utf8(false).nest_limit(10_000))
         .build(&translated.pattern)
         .map_err(|_| syntax::wrong("expression too large", source))?;
-    let compiled = Rc::new(Compiled { regex, names: translated.names });
-    COMPILED.with_borrow_mut(|known| {
-        if known.len() >= KEPT {
-            known.clear();
-        }
-        known.insert(source.to_vec(), compiled.clone());
-    });
-    Ok(compiled)
+    Ok(Compiled { regex, names: translated.names })
+}
+
+/// An expression outside of templates.
+pub(crate) struct Pattern(meta::Regex);
+
+impl Pattern {
+    /// Err: Go's words for what is wrong with it.
+    pub(crate) fn new(source: &[u8]) -> Result<Self, String> {
+        Ok(Self(build(syntax::translate(source)?, source)?.regex))
+    }
+
+    /// Whether it matches somewhere in the text.
+    pub(crate) fn is_match(&self, text: &str) -> bool {
+        self.0.is_match(text)
+    }
 }
 
 /// What regexp.MustCompile says when it panics.

@@ -10,6 +10,11 @@ use super::{Call, Function, Kind, Returned, bytes};
 use crate::template::Value;
 use crate::template::quote::quote;
 
+/// Whether Go's `net/url` reads the text.
+pub(crate) fn is_url(text: &str) -> bool {
+    parse(text.as_bytes()).is_ok()
+}
+
 pub(super) const TABLE: &[Function] = &[
     Function::new("urlParse", &[Kind::String], to_dict),
     Function::new("urlJoin", &[Kind::Map], join),

@@ -139,7 +139,8 @@ impl<'a> Run<'a> {
         self.refusal.get().map_or(Ok(()), |message| Err(message.clone()))
     }
 
-    fn refuse(&self, message: String) -> Result<(), String> {
+    /// The run ends with this error, whatever becomes of the Err here.
+    pub fn refuse(&self, message: String) -> Result<(), String> {
         Err(self.refusal.get_or_init(|| message).clone())
     }
 

@@ -1,14 +1,19 @@
 //! values.schema.json.
 
-use std::collections::{BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
-
-use jsonschema::{Retrieve, Uri};
 use serde_json::{Map, Value};
 
+use self::known::{Known, ids};
 use crate::Chart;
 use crate::warning::Warning;
 use crate::yaml;
+
+mod cost;
+mod format;
+mod known;
+mod pattern;
+
+/// So many problems of one chart are told. A hostile schema has millions.
+const MAX_PROBLEMS: usize = 1000;
 
 /// Why values are refused, chart by chart. Names places and rules, never a value: it may be secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -57,24 +62,50 @@ fn check_into(
 }
 
 fn check_one(schema: &[u8], values: &Map<String, Value>, known: &Known) -> Vec<String> {
-    let mut schema: Value = match serde_json::from_slice(schema) {
-        Ok(schema) => schema,
-        Err(error) => return vec![format!("values.schema.json is not JSON: {error}")],
-    };
+    match prepared(schema, known).and_then(|schema| problems(&schema, values, known)) {
+        Ok(problems) => problems,
+        Err(why) => vec![why],
+    }
+}
+
+/// The schema as Helm means it, in words that our validator knows.
+fn prepared(text: &[u8], known: &Known) -> Result<Value, String> {
+    let mut schema = serde_json::from_slice(text)
+        .map_err(|why| format!("values.schema.json is not JSON: {why}"))?;
     name_draft(&mut schema);
     let mut own = Vec::new();
     ids(&schema, &mut own);
     known.open_unknown(&mut schema, &own);
-    let validator = match jsonschema::options().with_retriever(known.clone()).build(&schema) {
-        Ok(validator) => validator,
-        Err(error) => return vec![format!("values.schema.json is not a JSON schema: {error}")],
-    };
+    pattern::take_over(&mut schema)
+        .map_err(|why| format!("values.schema.json is not a JSON schema: {why}"))?;
+    Ok(schema)
+}
+
+/// Err: the values cannot be held against the schema.
+fn problems(
+    schema: &Value,
+    values: &Map<String, Value>,
+    known: &Known,
+) -> Result<Vec<String>, String> {
     let mut values = Value::Object(values.clone());
     yaml::normalise(&mut values);
-    validator
-        .iter_errors(&values)
+    cost::check(schema, &known.by_id, &values)?;
+    let options = format::register(jsonschema::options())
+        .with_keyword(pattern::KEYWORD, pattern::keyword)
+        .with_retriever(known.clone());
+    let validator = options
+        .build(schema)
+        .map_err(|error| format!("values.schema.json is not a JSON schema: {error}"))?;
+    let mut errors = validator.iter_errors(&values);
+    let mut problems: Vec<String> = errors
+        .by_ref()
+        .take(MAX_PROBLEMS)
         .map(|error| format!("at '{}': {}", error.instance_path(), error.masked()))
-        .collect()
+        .collect();
+    if errors.next().is_some() {
+        problems.push(format!("and more: only the first {MAX_PROBLEMS} are listed"));
+    }
+    Ok(problems)
 }
 
 /// Names the draft as its specification does: Helm takes either scheme, and a name without a draft for the
@@ -92,93 +123,6 @@ fn name_draft(schema: &mut Value) {
         _ => return,
     };
     draft.clone_into(name);
-}
-
-/// The schemas that a chart carries under their `$id`, in any of its JSON files. Others are not fetched:
-/// they allow anything, as in Helm those do that only have a name (`urn:`).
-#[derive(Clone)]
-struct Known {
-    by_id: Arc<HashMap<String, Value>>,
-    missed: Arc<Mutex<BTreeSet<String>>>,
-}
-
-impl Known {
-    fn of(chart: &Chart) -> Self {
-        let jsons = chart.files.iter().filter(|file| file.name.ends_with(".json"));
-        let by_id = jsons.filter_map(|file| {
-            let schema: Value = serde_json::from_slice(&file.data).ok()?;
-            let id = schema.get("$id").or_else(|| schema.get("id"))?.as_str()?;
-            Some((id.trim_end_matches('#').to_owned(), schema))
-        });
-        Self { by_id: Arc::new(by_id.collect()), missed: Arc::default() }
-    }
-
-    /// Takes out the references to other hosts' schemas that are not here, which may point at any part of
-    /// them. `own`: the `$id`s of the schema itself.
-    fn open_unknown(&self, schema: &mut Value, own: &[String]) {
-        match schema {
-            Value::Array(items) => items.iter_mut().for_each(|item| self.open_unknown(item, own)),
-            Value::Object(map) => {
-                let target = map.get("$ref").and_then(Value::as_str).and_then(|to| {
-                    let document = to.split('#').next().unwrap_or_default();
-                    let is_elsewhere = ["http://", "https://"].iter().any(|s| to.starts_with(s))
-                        && !document.contains("://json-schema.org/")
-                        && !self.by_id.contains_key(document)
-                        && !own.iter().any(|id| id == document);
-                    is_elsewhere.then(|| document.to_owned())
-                });
-                if let Some(document) = target {
-                    map.remove("$ref");
-                    self.missed.lock().unwrap_or_else(PoisonError::into_inner).insert(document);
-                }
-                map.values_mut().for_each(|value| self.open_unknown(value, own));
-            }
-            _ => {}
-        }
-    }
-
-    fn missed(&self) -> Vec<Warning> {
-        let missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-        let warning = |uri: &String| match uri.starts_with("urn:") {
-            true => Warning::warn("unresolved URN reference ignored; using permissive schema")
-                .with("urn", uri),
-            false => {
-                Warning::warn("reference to another host is not fetched; using permissive schema")
-                    .with("url", uri)
-            }
-        };
-        missed.iter().map(warning).collect()
-    }
-}
-
-impl Retrieve for Known {
-    fn retrieve(
-        &self,
-        uri: &Uri<String>,
-    ) -> Result<Value, Box<dyn std::error::Error + Send + Sync>> {
-        if let Some(schema) = self.by_id.get(uri.as_str().trim_end_matches('#')) {
-            return Ok(schema.clone());
-        }
-        if matches!(uri.scheme().as_str(), "urn" | "http" | "https") {
-            let mut missed = self.missed.lock().unwrap_or_else(PoisonError::into_inner);
-            missed.insert(uri.as_str().to_owned());
-            return Ok(Value::Bool(true));
-        }
-        Err(format!("{uri} is outside of the chart and is not read").into())
-    }
-}
-
-/// The `$id`s of a schema and its parts.
-fn ids(schema: &Value, found: &mut Vec<String>) {
-    match schema {
-        Value::Array(items) => items.iter().for_each(|item| ids(item, found)),
-        Value::Object(map) => {
-            let id = map.get("$id").or_else(|| map.get("id")).and_then(Value::as_str);
-            found.extend(id.map(|id| id.trim_end_matches('#').to_owned()));
-            map.values().for_each(|value| ids(value, found));
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]
@@ -239,6 +183,85 @@ mod tests {
             assert!(told.contains("at '/a'"), "{draft}: {told}");
             assert_eq!(warnings, [""; 0], "{draft}");
         }
+    }
+
+    fn told(schema: &Value, values: Value) -> Option<String> {
+        let files = [("values.schema.json", &*schema.to_string())];
+        check_with(&files, values).0.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn patterns_are_of_re2() {
+        for (pattern, text, expected) in [
+            ("^(?i)ab$", "AB", None),
+            (r"^\pL+\z", "é", None),
+            ("a{,3}", "a{,3}", None),
+            ("^[[:alpha:]]$", "x", None),
+            ("^a$", "b", Some("at '/x': value does not match pattern '^a$'")),
+            ("^(?!x)a", "a", Some("'^(?!x)a' is not valid regex")),
+            (r"(a)\1", "aa", Some("is not valid regex")),
+            ("a{1001}", "a", Some("is not valid regex")),
+        ] {
+            let schema = json!({"properties": {"x": {"type": "string", "pattern": pattern}}});
+            let found = told(&schema, json!({"x": text}));
+            match (expected, found) {
+                (None, None) => {}
+                (Some(words), Some(found)) => assert!(found.contains(words), "{pattern}: {found}"),
+                (expected, found) => panic!("{pattern}: {expected:?}, not {found:?}"),
+            }
+        }
+        // A property of that name is no pattern, and neither is data.
+        let schema = json!({
+            "properties": {"pattern": {"type": "string", "default": {"pattern": "("}}},
+            "examples": [{"pattern": "("}],
+        });
+        assert_eq!(told(&schema, json!({"pattern": "("})), None);
+        let schema = json!({"patternProperties": {"(?=a)": {}}});
+        assert!(told(&schema, json!({})).is_some_and(|told| told.contains("not valid regex")));
+    }
+
+    #[test]
+    fn formats_count_up_to_draft_7() {
+        let seven = "http://json-schema.org/draft-07/schema#";
+        let last = "https://json-schema.org/draft/2020-12/schema";
+        let one = |draft: &str, format: &str, text: &str| {
+            let schema = json!({"$schema": draft, "properties": {"x": {"format": format}}});
+            told(&schema, json!({"x": text})).is_none()
+        };
+        for (format, text, good) in [
+            ("duration", "P", false),
+            ("uuid", "x", false),
+            ("semver", "1.2", false),
+            ("period", "P", false),
+            ("regex", "(?=a)", false),
+            ("hostname", "xn--x", true),
+            ("hostname", "a.", true),
+            ("uri-reference", "a b", true),
+        ] {
+            assert_eq!(one(seven, format, text), good, "{format} {text}");
+            assert!(one(last, format, text), "{format} {text}");
+        }
+        let encoded = json!({"$schema": seven, "properties": {"x": {"contentEncoding": "base64"}}});
+        assert_eq!(told(&encoded, json!({"x": "!!"})), None);
+    }
+
+    #[test]
+    fn a_schema_cannot_explode() {
+        let mut schema = json!({"definitions": {"d0": {"type": "string"}}});
+        for level in 1..=25 {
+            let below = json!({"$ref": format!("#/definitions/d{}", level - 1)});
+            schema["definitions"][format!("d{level}")] = json!({"allOf": [below, below]});
+        }
+        schema["properties"] = json!({"x": {"$ref": "#/definitions/d25"}});
+        for x in [json!("aaa"), json!(1)] {
+            let told = told(&schema, json!({"x": x})).unwrap_or_default();
+            assert!(told.contains("more than 1000000 steps"), "{told}");
+        }
+        schema["properties"] = json!({"x": {"$ref": "#/definitions/d12"}});
+        assert_eq!(told(&schema, json!({"x": "a"})), None);
+        let told = told(&schema, json!({"x": 1})).unwrap_or_default();
+        assert_eq!(told.lines().filter(|line| line.starts_with("- at '/x'")).count(), MAX_PROBLEMS);
+        assert!(told.contains("only the first 1000"), "{told}");
     }
 
     #[test]
