@@ -329,22 +329,27 @@ async fn through_a_proxy_with_a_password() {
 async fn another_way_is_taken_at_once_and_a_wrong_one_cuts_nobody_off() {
     let mut console = Console::start().await;
     let agent = Agent::start(&console);
-    console.sync().await.hello().await;
+    // Each stream is held until the link itself leaves it.
+    let mut direct = console.sync().await;
+    direct.hello().await;
     let by = |port: u16| Proxy {
         https: Some(Redacted::new(format!("http://127.0.0.1:{port}"))),
         ..Default::default()
     };
     let proxy = TestProxy::start(None).await;
     agent.way.send_replace(connector(&console, &console.ca, &by(proxy.port)));
-    console.sync().await.hello().await;
+    let mut second = console.sync().await;
+    second.hello().await;
     assert_eq!(proxy.tunnels(), 1);
     // Nobody listens there; the next one leads to the Console, which is not trusted by it.
     agent.way.send_replace(connector(&console, &console.ca, &by(1)));
-    console.sync().await.hello().await;
+    let mut third = console.sync().await;
+    third.hello().await;
     assert_eq!(proxy.tunnels(), 2, "the way that led there before");
     let other = Console::start().await.ca;
     agent.way.send_replace(connector(&console, &other, &Proxy::default()));
-    console.sync().await.hello().await;
+    let mut fourth = console.sync().await;
+    fourth.hello().await;
     assert_eq!((proxy.tunnels(), console.logins()), (3, 1));
 }
 
