@@ -90,8 +90,16 @@ fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
     }
     let events = Events::new(text);
     let anchors = HashMap::new();
-    let mut reader =
-        Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false, late: None };
+    let mut reader = Reader {
+        events,
+        wanted,
+        anchors,
+        aliased: 0,
+        depth: 0,
+        merges: false,
+        broken: false,
+        late: None,
+    };
     let value = reader.document()?;
     match reader.late {
         Some(error) => Err(error),
@@ -131,6 +139,8 @@ struct Reader<'a> {
     anchors: HashMap<usize, Node>,
     aliased: usize,
     depth: usize,
+    /// The next value is that of a `<<`.
+    merges: bool,
     /// The text is no YAML from here on.
     broken: bool,
     /// A mistake that counts only if no other is found.
@@ -253,10 +263,14 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
+        let of_maps = std::mem::take(&mut self.merges);
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
+            if of_maps && matches!(event, Event::Scalar { .. } | Event::Sequence { .. }) {
+                return Err(no_merge());
+            }
             if let Event::SequenceEnd = event {
                 return Ok(Node { size, ..Value::Array(items).into() });
             }
@@ -270,6 +284,7 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
+        self.merges = false;
         let mut map = Map::new();
         let mut size = 1;
         loop {
@@ -286,6 +301,7 @@ impl<'a> Reader<'a> {
             if key.merge && matches!(event, Event::Scalar { .. }) {
                 return Err(no_merge());
             }
+            self.merges = key.merge;
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
             let value = self.printable(value);
