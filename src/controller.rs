@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
+use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
 
 pub mod act;
@@ -211,7 +212,7 @@ fn of_values<K: Resource<DynamicType = ()> + 'static>(
     move |object| {
         let users = using(&object);
         // Of all the others there is nothing to remember.
-        if !users.is_empty() || object.name_any() == source::TABLE {
+        if !users.is_empty() || object.name_any() == TABLE {
             memory.saw_values(&object);
         }
         users

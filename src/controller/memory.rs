@@ -17,6 +17,7 @@ use super::{claim, decide};
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::helm_repository::HelmRepository;
+use crate::cluster::registry_table::TABLE;
 use crate::release::storage::Written;
 
 /// When an object is looked at again if nothing happens before: after this time, or not at all.
@@ -120,7 +121,7 @@ impl Memory {
     /// on the table of mirrors.
     pub fn is_of_chart(&self, release: &HelmRelease, kind: &str, name: &str) -> bool {
         match kind {
-            "ConfigMap" => name == super::source::TABLE,
+            "ConfigMap" => name == TABLE,
             "Secret" => self.secrets_of_chart(release).iter().any(|secret| secret == name),
             _ => false,
         }
@@ -186,7 +187,7 @@ impl Memory {
         for reference in &release.spec.depends_on {
             causes.push(dependency_cause(&reference.name));
         }
-        causes.push(values_cause("ConfigMap", super::source::TABLE));
+        causes.push(values_cause("ConfigMap", TABLE));
         let secrets = self.secrets_of_chart(release);
         causes.extend(secrets.iter().map(|name| values_cause("Secret", name)));
         for reference in &release.spec.values_from {

@@ -20,18 +20,16 @@ use super::unsupported::{self, Unsupported};
 use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::cluster::error::{explain, retried};
+use crate::cluster::registry_table::{self, TABLE, Table};
 use crate::model::condition::reason;
 
 mod access;
 mod answers;
 mod signatures;
-mod table;
 
 use access::Secrets;
 use answers::{Answers, Question};
 use signatures::{Asked, Verdicts};
-pub use table::TABLE;
-use table::Table;
 
 /// Parsed charts that are kept in memory.
 const PARSED: usize = 16;
@@ -73,7 +71,7 @@ pub enum Error {
     #[error("Secret {name}: {key} {why}")]
     SecretText { name: String, key: String, why: String },
     #[error("ConfigMap {TABLE}: {0}")]
-    Table(table::Error),
+    Table(#[from] registry_table::Error),
     #[error("spec.chart.spec.verify: {0}")]
     Verify(String),
     #[error("{}", told(.0))]
@@ -92,7 +90,7 @@ pub enum Error {
 
 /// The mirrors of a namespace, as its table says now.
 pub async fn mirrors(client: &Client, namespace: &str) -> Result<Rules, Error> {
-    Table::read(client, namespace).await.map(|table| table.rules)
+    Ok(Table::read(client, namespace).await?.rules)
 }
 
 impl Error {

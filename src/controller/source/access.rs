@@ -11,9 +11,9 @@ use pinnace_registry::{
 use serde_json::json;
 
 use super::Error;
-use super::table::Table;
 use crate::api::helm_repository::{HelmRepository, HelmRepositorySpec};
 use crate::cluster::error::retried;
+use crate::cluster::registry_table::Table;
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";

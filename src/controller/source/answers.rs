@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt as _;
 
-use super::table::Table;
 use crate::api::annotation;
 use crate::api::helm_release::{HelmChartTemplateSpec, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
+use crate::cluster::registry_table::Table;
 
 /// Questions that are remembered.
 const MAX_QUESTIONS: usize = 4096;

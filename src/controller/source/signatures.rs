@@ -13,9 +13,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::access::{Data, Secrets, text};
-use super::table::Table;
 use crate::api::artifact::VerificationProvider;
 use crate::api::helm_release::HelmChartTemplateSpec;
+use crate::cluster::registry_table::Table;
 
 /// Where Notation's trust policy is in a Secret, as in Flux.
 const TRUST_POLICY: &str = "trustpolicy.json";
