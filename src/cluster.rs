@@ -9,6 +9,7 @@
 //! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
 //! * [`expression`] — pure: CEL about objects; [`health`] — when custom resources are ready by it
 //! * [`failure`] — what the pods of a failed release had to say
+//! * [`registry_table`] — the site's registries instead of which
 //! * [`process`] — a program in a pod; [`namespace`] — where a release goes; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
@@ -34,6 +35,7 @@ pub mod preview;
 pub mod process;
 pub mod prune;
 pub mod ready;
+pub mod registry_table;
 pub mod sight;
 pub mod traffic;
 pub mod wait;

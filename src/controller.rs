@@ -35,6 +35,7 @@ use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
+use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
 
 pub mod act;
@@ -256,7 +257,7 @@ fn of_values<K: Resource<DynamicType = ()> + 'static>(
         }
         let users = using(&object);
         // Of all the others there is nothing to remember.
-        if !users.is_empty() || object.name_any() == source::TABLE {
+        if !users.is_empty() || object.name_any() == TABLE {
             memory.saw_values(&object);
         }
         users

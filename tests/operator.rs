@@ -92,6 +92,32 @@ impl Installed {
         self.kubectl(&["get", &format!("qc/qdrant-{id}"), "-o", &output])
     }
 
+    /// The site says that its mirror has the image, first in words that nobody understands.
+    fn moves(&self, id: &str, version: &str) {
+        Image::new(&format!("registry.test/mirror/qdrant:{version}"))
+            .file(tool("standin"))
+            .env("APP_VERSION", version)
+            .push(self.cluster.space());
+        let table = "qdrant-cloud-registries";
+        let wrong =
+            "--from-literal=rules.yaml=rules: [{prefix: registry.test/qdrant, mirrors: []}]";
+        self.kubectl(&["create", "configmap", table, wrong]);
+        self.wait(id, "FailedToUpdate");
+        let said = self.status(id, "reason");
+        assert!(said.contains("qdrant-cloud-registries: rules.yaml"), "{said}");
+        let set = format!("statefulset/qdrant-{id}");
+        let image = "{.spec.template.spec.containers[0].image}";
+        let said = self.kubectl(&["get", &set, "-o", &format!("jsonpath={image}")]);
+        assert_eq!(said, format!("registry.test/qdrant/qdrant:{version}"), "it runs on as it is");
+
+        let rules = r#"{"data":{"rules.yaml":"rules: [{prefix: registry.test/qdrant, mirrors: [{location: registry.test/mirror}]}]"}}"#;
+        self.kubectl(&["patch", "configmap", table, "--type=merge", "-p", rules]);
+        let moved = format!("--for=jsonpath={image}=registry.test/mirror/qdrant:{version}");
+        self.kubectl(&["wait", &set, &moved, "--timeout=90s"]);
+        self.kubectl(&["rollout", "status", &set, "--timeout=90s"]);
+        self.wait(id, "Healthy");
+    }
+
     /// Reasons of the Events about a database.
     fn events(&self, id: &str) -> String {
         let about = format!("--field-selector=regarding.name=qdrant-{id}");
@@ -148,6 +174,8 @@ fn a_database_lives_grows_shrinks_pauses_and_goes() {
     operator.wait("c1", "Suspended");
     operator.patch("c1", r#"{"spec":{"suspend":false}}"#);
     operator.wait("c1", "Healthy");
+
+    operator.moves("c1", "v1.1.0");
 
     operator.kubectl(&["delete", "qc/qdrant-c1", "--timeout=30s"]);
     for kind in ["statefulset", "service", "configmap", "secret", "poddisruptionbudget", "pod"] {

@@ -1,5 +1,5 @@
 //! Copies a plan to a registry without TLS on this machine: what `pinnace mirror copy` does, in a
-//! few lines. `make bench-mirror` measures it.
+//! few lines.
 //!
 //!     cargo run --release -p pinnace-registry --example copy -- plan.yaml --to 127.0.0.1:5000/mirror
 #![allow(clippy::unwrap_used)]

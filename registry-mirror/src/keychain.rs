@@ -15,7 +15,7 @@ use crate::{
     secret::Secret,
 };
 
-mod helper;
+mod credential_helper;
 
 /// Files that are asked for a registry's credentials, the first that knows it first. They are
 /// read anew for each registry, so that a login takes effect at once.
@@ -139,7 +139,7 @@ async fn of_document(
     let server = if host == "docker.io" { "https://index.docker.io/v1/" } else { host };
     let own = helpers.by_host.get(server).or_else(|| helpers.by_host.get(host));
     if let Some(name) = own {
-        return helper::get(name, server, path).await;
+        return credential_helper::get(name, server, path).await;
     }
     match Credentials::from_docker_config(document, host) {
         Ok(found) => return Ok(Some(found)),
@@ -150,7 +150,7 @@ async fn of_document(
     if helpers.all.is_empty() {
         return Ok(None);
     }
-    helper::get(&helpers.all, server, path).await
+    credential_helper::get(&helpers.all, server, path).await
 }
 
 #[cfg(test)]

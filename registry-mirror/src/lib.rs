@@ -38,7 +38,7 @@ pub use client::{
 pub use credentials::{Credentials, CredentialsError};
 pub use digest::{Digest, InvalidDigest};
 pub use error::Error;
-pub use images::{images_of, rewrite_images};
+pub use images::{RenamedImages, images_of};
 pub use keychain::{Keychain, KeychainError};
 pub use limits::Limits;
 pub use manifest::{

@@ -214,6 +214,20 @@ impl ManifestBytes {
     }
 }
 
+impl Index {
+    /// An index of nothing but these.
+    pub fn of(manifests: Vec<Descriptor>) -> Self {
+        Self {
+            schema_version: 2,
+            media_type: Some(OCI_INDEX.to_owned()),
+            artifact_type: None,
+            manifests,
+            subject: None,
+            annotations: None,
+        }
+    }
+}
+
 impl Descriptor {
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self {

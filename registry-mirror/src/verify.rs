@@ -20,7 +20,7 @@ use crate::{
     client::{Client, tags_of_old_signatures},
     digest::Digest,
     error::Error,
-    manifest::{Descriptor, Manifest},
+    manifest::{Descriptor, Manifest, ManifestBytes},
     reference::Reference,
 };
 use cosign::{bundle, simple};
@@ -149,7 +149,11 @@ async fn found(
     let cosign = any(|signer| matches!(signer, AnySigner::Cosign(_)));
     if cosign {
         let [tag, ..] = tags_of_old_signatures(digest);
-        old_form(client, &repository, &tag, &mut found).await?;
+        match client.manifest(&repository.with_tag(&tag)?).await {
+            Ok(manifest) => simple_form(client, &repository, &manifest, &mut found).await?,
+            Err(Error::NotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
     }
     for attached in client.referrers(&repository, digest, None).await?.manifests {
         if found.len() >= MOST {
@@ -157,12 +161,17 @@ async fn found(
         }
         let kind = attached.artifact_type.as_deref().unwrap_or_default();
         let is_bundle = cosign && kind.starts_with(bundle::KIND);
+        let is_simple = cosign && kind == simple::KIND;
         let is_notation =
             kind == notation::KIND && any(|signer| matches!(signer, AnySigner::Notation(_)));
-        if !is_bundle && !is_notation {
+        if !is_bundle && !is_simple && !is_notation {
             continue;
         }
         let manifest = client.manifest(&repository.with_digest(attached.digest)).await?;
+        if is_simple {
+            simple_form(client, &repository, &manifest, &mut found).await?;
+            continue;
+        }
         let Ok(Manifest::Image(image)) = manifest.parse() else { continue };
         let Some(layer) = image.layers.first() else { continue };
         if is_notation && layer.media_type != notation::JWS {
@@ -178,21 +187,16 @@ async fn found(
     Ok(found)
 }
 
-/// Signatures under cosign's older tag.
-async fn old_form(
+/// Signatures in cosign's older form, each a layer of one manifest.
+async fn simple_form(
     client: &Client,
     repository: &Reference,
-    tag: &str,
+    manifest: &ManifestBytes,
     found: &mut Vec<Found>,
 ) -> Result<(), Error> {
-    let manifest = match client.manifest(&repository.with_tag(tag)?).await {
-        Ok(manifest) => manifest,
-        Err(Error::NotFound { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
     let Ok(Manifest::Image(image)) = manifest.parse() else { return Ok(()) };
     let layers = image.layers.into_iter().filter(|layer| layer.media_type == simple::LAYER);
-    for layer in layers.take(MOST) {
+    for layer in layers.take(MOST.saturating_sub(found.len())) {
         let payload = client.blob_bytes(repository, &layer, SIGNATURE_BYTES).await?.to_vec();
         found.push(Found::Simple { payload, layer });
     }

@@ -38,7 +38,7 @@ pub struct Config {
 }
 
 /// The way out. URLs may hold a password, so they are not printed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proxy {
     pub http: Option<Redacted<String>>,
     pub https: Option<Redacted<String>>,
@@ -248,10 +248,10 @@ impl AccessKeyFile {
 }
 
 #[cfg(test)]
-mod tests {
+pub mod tests {
     use super::*;
 
-    fn text() -> String {
+    pub fn text() -> String {
         let key = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).verifying_key();
         let key = STANDARD.encode(key.as_bytes());
         format!(

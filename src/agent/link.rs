@@ -9,6 +9,7 @@ pub mod ring;
 pub mod session;
 mod telemetry;
 pub mod token;
+pub mod way;
 
 #[cfg(test)]
 mod tests;
@@ -85,6 +86,8 @@ pub struct Offer {
 /// What connects the link with the rest of the agent.
 #[derive(Debug)]
 pub struct Ports {
+    /// The way to the Console as the configuration says now.
+    pub way: watch::Receiver<Connector>,
     pub offers: mpsc::Sender<Offer>,
     /// The newest observation; `None` until there is one.
     pub observed: watch::Receiver<Option<Arc<Observed>>>,
@@ -105,6 +108,8 @@ pub enum Error {
     AccessKey(String),
     #[error("the Console no longer takes the token of an earlier login")]
     OldToken,
+    #[error("the way to the Console has changed in the agent's configuration")]
+    OtherWay,
     #[error("the Console answered {call} with something that is not an answer")]
     Answer { call: &'static str },
     #[error("the Console did not answer {call} within {} seconds", .after.as_secs())]
@@ -130,7 +135,7 @@ impl Error {
     fn end(&self) -> End {
         match self {
             Self::AccessKey(_) => End::AccessKey,
-            Self::OldToken => End::OldToken,
+            Self::OldToken | Self::OtherWay => End::AtOnce,
             Self::ComeBack { after, .. } => End::RetryAfter(*after),
             _ => End::Failed,
         }
@@ -140,7 +145,6 @@ impl Error {
 /// The outgoing connection of one agent.
 #[derive(Debug)]
 pub struct Link {
-    pub connector: Connector,
     pub identity: Identity,
     pub access_key: AccessKeyFile,
 }
@@ -148,6 +152,8 @@ pub struct Link {
 /// What outlives a connection.
 #[derive(Debug, Default)]
 struct Memory {
+    /// The last way that led to the Console.
+    led: Option<Connector>,
     token: Option<Token>,
     applied: Option<Applied>,
     seq: u64,
@@ -172,7 +178,8 @@ impl Link {
             let lived = connected.map_or(Duration::ZERO, |at: Instant| at.elapsed());
             let wait = backoff.wait(error.end(), lived, rand::random());
             let cause = chain(&error);
-            tracing::warn!(console = self.connector.host(), next_try_in = ?wait, "{cause}");
+            let console = ports.way.borrow().host();
+            tracing::warn!(console, next_try_in = ?wait, "{cause}");
             let wrong_access_key = matches!(error, Error::AccessKey(_));
             let until = Utc::now() + wait;
             let state = State::Waiting { cause, wrong_access_key, until };
@@ -180,6 +187,7 @@ impl Link {
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = sleep(wait) => {}
+                Ok(()) = ports.way.changed() => {}
             }
         }
     }
@@ -190,7 +198,7 @@ impl Link {
         ports: &mut Ports,
         connected: &mut Option<Instant>,
     ) -> Error {
-        let channel = match self.connector.connect().await {
+        let channel = match reach(&mut ports.way, &mut memory.led).await {
             Ok(channel) => channel,
             Err(error) => return error.into(),
         };
@@ -257,7 +265,7 @@ impl Link {
             Err(_) => return Error::Silent { call, after: CALL_TIMEOUT },
         };
         *connected = Some(Instant::now());
-        tracing::info!(console = self.connector.host(), "connected to the Console");
+        tracing::info!(console = ports.way.borrow().host(), "connected to the Console");
         ports.status.send_modify(|status| status.state = State::Connected);
         // A new stream always begins with the newest observation.
         ports.observed.mark_changed();
@@ -292,6 +300,7 @@ impl Link {
                     let newest = ports.observed.borrow_and_update().clone();
                     newest.and_then(|newest| session.observed(newest))
                 }
+                Ok(()) = ports.way.changed() => return Error::OtherWay,
                 () = sleep_until(seen_by), if session.is_unseen() => {
                     return Error::Silent { call: "an observation", after: SEEN_TIMEOUT };
                 }
@@ -307,6 +316,27 @@ impl Link {
             }
         }
     }
+}
+
+/// Connects on the way that is wanted now; if that leads nowhere, on the last one that did. A wrong proxy must
+/// not cut the agent off from the Console that can correct it.
+async fn reach(
+    way: &mut watch::Receiver<Connector>,
+    led: &mut Option<Connector>,
+) -> Result<Channel, connect::Error> {
+    let wanted = way.borrow_and_update().clone();
+    let failure = match wanted.connect().await {
+        Ok(channel) => {
+            *led = Some(wanted);
+            return Ok(channel);
+        }
+        Err(failure) => failure,
+    };
+    let Some(earlier) = led.as_ref().filter(|earlier| !earlier.is(&wanted)) else {
+        return Err(failure);
+    };
+    tracing::warn!("taking the earlier way, since the configured one fails: {}", chain(&failure));
+    earlier.connect().await.map_err(|_| failure)
 }
 
 async fn keep(

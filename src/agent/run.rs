@@ -20,6 +20,7 @@ use super::{
         connect::{self, Connector},
         ring::Ring,
         session::Identity,
+        way,
     },
     report::Reporter,
     rescue::{confirm::Confirmer, guard::SelfGuard},
@@ -83,8 +84,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
     for key in &config.unknown {
         tracing::warn!("this version does not know {key} in its configuration");
     }
-    let ca = config.ca_certificates.as_deref();
-    let connector = Connector::new(config.console.clone(), ca, &config.proxy)?;
+    let connector = Connector::of(&config)?;
     let process =
         Process { component: "agent", lease: LEASE, admin_address: settings.admin_address };
     let pod = settings.pod.clone();
@@ -156,12 +156,19 @@ async fn lead(
         link: link_status.clone(),
         observed: observed_sender,
     };
-    let ports =
-        Ports { offers: offers_sender, observed, telemetry: ring.clone(), status: status_sender };
-    let link = Link { connector, identity, access_key: AccessKeyFile::new(settings.access_key) };
+    let (way_sender, way) = watch::channel(connector);
+    let ports = Ports {
+        way,
+        offers: offers_sender,
+        observed,
+        telemetry: ring.clone(),
+        status: status_sender,
+    };
+    let link = Link { identity, access_key: AccessKeyFile::new(settings.access_key) };
     bulk::start(&client, &namespace, &world, &ring, &mut parts);
     parts.spawn(enforcer.run());
     parts.spawn(reporter.run());
+    parts.spawn(way::follow(settings.config, config, way_sender));
     parts.spawn(confirmer.run());
     parts.spawn(measure(metrics.clone(), link_status, desired_sender.subscribe()));
     parts.spawn(keep(store, offers, desired_sender));

@@ -17,6 +17,7 @@ use super::source_status::Source;
 use super::{claim, decide};
 use crate::api::annotation;
 use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
+use crate::cluster::registry_table::TABLE;
 use crate::release::storage::Written;
 
 /// When an object is looked at again if nothing happens before: after this time, or not at all.
@@ -121,7 +122,7 @@ impl Memory {
     /// Whether some source names this Secret, or depends on this ConfigMap.
     pub fn is_of_source(&self, kind: &str, name: &str) -> bool {
         match kind {
-            "ConfigMap" => name == super::source::TABLE,
+            "ConfigMap" => name == TABLE,
             "Secret" => self.inner().secrets.values().flatten().any(|secret| secret == name),
             _ => false,
         }
@@ -141,7 +142,7 @@ impl Memory {
     /// on the table of mirrors.
     pub fn is_of_chart(&self, release: &HelmRelease, kind: &str, name: &str) -> bool {
         match kind {
-            "ConfigMap" => name == super::source::TABLE,
+            "ConfigMap" => name == TABLE,
             "Secret" => self.secrets_of_chart(release).iter().any(|secret| secret == name),
             _ => false,
         }
@@ -205,7 +206,7 @@ impl Memory {
         for reference in &release.spec.depends_on {
             causes.push(dependency_cause(&reference.name));
         }
-        causes.push(values_cause("ConfigMap", super::source::TABLE));
+        causes.push(values_cause("ConfigMap", TABLE));
         let secrets = self.secrets_of_chart(release);
         causes.extend(secrets.iter().map(|name| values_cause("Secret", name)));
         for reference in &release.spec.values_from {

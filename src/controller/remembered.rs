@@ -12,7 +12,7 @@ use kube::client::Body;
 use tower::service_fn;
 
 use super::memory::Memory;
-use super::source::TABLE;
+use crate::cluster::registry_table::TABLE;
 
 /// Answers that are remembered.
 const MAX_ANSWERS: usize = 256;

@@ -16,7 +16,6 @@ use serde_json::{Map, Value};
 use super::claim;
 use super::decide::{self, Decision, Renamed, Situation};
 use super::memory::Rest;
-use super::mirrored;
 use super::observe::{self, Observation};
 use super::post_render;
 use super::reconcile::{Context, Error};
@@ -276,17 +275,16 @@ impl<'a> Session<'a> {
             history: &status.history,
             holder: self.storage.holder().unwrap_or_default(),
         };
+        let post_rendering = post_render::digest(&self.release.spec);
         let wanted = Wanted {
             chart_name: pulled.chart.name(),
             chart_version: pulled.chart.version(),
             chart_digest: pulled.counts_digest.then_some(&pulled.digest),
             config,
-            post_rendering: None,
+            post_rendering: post_rendering.as_deref(),
+            mirrors: &pulled.mirrors,
             tests: self.test_failures(),
         };
-        let post_rendering =
-            mirrored::digest(&pulled.mirrors, post_render::digest(&self.release.spec));
-        let wanted = Wanted { post_rendering: post_rendering.as_deref(), ..wanted };
         let mut state = state::of(&observed, &wanted);
         if let (state::State::InSync, Some(at)) = (&state, &self.forced) {
             state = state::State::OutOfSync { why: format!("it was asked for at {at}") };

@@ -24,6 +24,7 @@ use crate::api::helm_release::{ChartReferenceKind, HelmRelease, ReconcileStrateg
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
 use crate::cluster::error::retried;
+use crate::cluster::registry_table::Table;
 
 mod access;
 mod answers;
@@ -31,7 +32,6 @@ mod artifact;
 mod error;
 pub mod origin;
 mod signatures;
-mod table;
 mod versions;
 
 use access::Secrets;
@@ -39,8 +39,6 @@ use answers::{Answers, Question};
 pub use error::{Class, Error, Kind};
 use origin::{Origin, Which};
 use signatures::{Asked, Verdicts};
-pub use table::TABLE;
-use table::Table;
 
 /// Parsed charts that are kept in memory.
 const PARSED: usize = 16;
@@ -69,7 +67,7 @@ pub struct Pulled {
 
 /// The mirrors of a namespace, as its table says now.
 pub async fn mirrors(client: &Client, namespace: &str) -> Result<Rules, Error> {
-    Table::read(client, namespace).await.map(|table| table.rules)
+    Ok(Table::read(client, namespace).await?.rules)
 }
 
 /// Pulls charts, and keeps them parsed.

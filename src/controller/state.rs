@@ -2,9 +2,10 @@
 //! own: a pending revision that can be resumed, one that can be adopted, one that was not yet noted.
 
 use chrono::{DateTime, Utc};
+use pinnace_registry::Rules;
 use serde_json::{Map, Value};
 
-use super::status::test_failed;
+use super::{mirrored, status::test_failed};
 use crate::api::helm_release::Snapshot;
 use crate::release::record::Status;
 use crate::release::storage::{Stored, Summary};
@@ -18,6 +19,8 @@ pub struct Wanted<'a> {
     pub config: &'a Map<String, Value>,
     /// Digest of what the spec changes of the rendered objects.
     pub post_rendering: Option<&'a str>,
+    /// Where the images are that the chart names.
+    pub mirrors: &'a Rules,
     /// Whether the release's tests are to be run, and what a failed one means.
     pub tests: Option<TestFailures>,
 }
@@ -171,8 +174,11 @@ fn difference(latest: &Stored, wanted: &Wanted<'_>) -> Option<String> {
     if record.config != *wanted.config {
         return Some("its values are others".to_owned());
     }
-    let same = latest.post_rendering.as_deref() == wanted.post_rendering;
-    (!same).then(|| "its post-renderers or common metadata are others".to_owned())
+    if latest.post_rendering.as_deref() != wanted.post_rendering {
+        return Some("its post-renderers or common metadata are others".to_owned());
+    }
+    let fits = mirrored::fits(latest, wanted.mirrors);
+    (!fits).then(|| "the site's mirrors have its images under other names".to_owned())
 }
 
 #[cfg(test)]
@@ -203,6 +209,7 @@ mod tests {
             chart_digest: Some(wanted.1),
             config: &config,
             post_rendering: None,
+            mirrors: &Rules::default(),
             tests: None,
         };
         of(&observed, &wanted)
@@ -291,6 +298,7 @@ mod tests {
                 chart_digest: digest,
                 config: &latest.record.config,
                 post_rendering: None,
+                mirrors: &Rules::default(),
                 tests: None,
             };
             assert_eq!(of(&observed, &wanted) == State::InSync, in_sync, "{digest:?}");
@@ -334,6 +342,7 @@ mod tests {
                 chart_digest: None,
                 config: &latest.record.config,
                 post_rendering: None,
+                mirrors: &Rules::default(),
                 tests,
             };
             assert_eq!(of(&observed, &wanted), expected, "{tests:?} {phase:?}");
@@ -356,6 +365,7 @@ mod tests {
             chart_digest: Some(DIGEST),
             config: &config,
             post_rendering: None,
+            mirrors: &Rules::default(),
             tests: None,
         };
         let why = "its values are others".to_owned();

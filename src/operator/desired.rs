@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use pinnace_registry::{RenamedImages, Rules};
 use serde_json::{Map, Value, json};
 
 use super::{database::Database, settings::ClusterManagement};
@@ -32,8 +33,9 @@ pub const CONFIG_DIGEST: &str = "qdrant.io/config-digest";
 /// Label that StatefulSets give to their pods.
 const POD_NAME: &str = "statefulset.kubernetes.io/pod-name";
 
-/// Every object, in the order in which they are applied.
-pub fn objects(database: &Database, settings: &ClusterManagement) -> Vec<Value> {
+/// Every object, in the order in which they are applied. Images have the names under which the site's mirrors
+/// have them.
+pub fn objects(database: &Database, settings: &ClusterManagement, mirrors: &Rules) -> Vec<Value> {
     let files = config::Files::of(database);
     let mut objects = vec![
         object(
@@ -63,6 +65,7 @@ pub fn objects(database: &Database, settings: &ClusterManagement) -> Vec<Value> 
         objects.extend((0..database.spec.size).map(|node| service_of_node(database, node)));
     }
     objects.push(stateful_set(database, settings, &files.digest()));
+    RenamedImages::rename(&mut objects, mirrors);
     objects
 }
 

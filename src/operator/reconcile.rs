@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::{
     api::{
         apps::v1::StatefulSet,
@@ -14,10 +14,10 @@ use k8s_openapi::{
 use kube::{
     Client, Resource as _, ResourceExt as _,
     api::{
-        Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams, Patch,
-        PatchParams,
+        Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, ListParams,
+        PartialObjectMeta, Patch, PatchParams,
     },
-    runtime::{Controller, controller::Action, reflector::ObjectRef, watcher},
+    runtime::{Controller, WatchStreamExt as _, controller::Action, reflector::ObjectRef, watcher},
 };
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ use crate::{
     cluster::{
         error::{explain, is_code},
         events::Events,
+        registry_table::{TABLE, Table},
     },
     telemetry::metrics::Metrics,
 };
@@ -91,11 +92,12 @@ pub async fn run(
         .owns(Api::<Service>::namespaced(client.clone(), namespace), ours.clone())
         .owns(Api::<ConfigMap>::namespaced(client.clone(), namespace), ours.clone())
         .owns(Api::<PodDisruptionBudget>::namespaced(client.clone(), namespace), ours.clone())
-        .watches(Api::<Pod>::namespaced(client, namespace), ours, move |pod| {
+        .watches(Api::<Pod>::namespaced(client.clone(), namespace), ours, move |pod| {
             let id = pod.labels().get(CLUSTER_ID)?;
             let namespace = pod.namespace()?;
             Some(ObjectRef::new_with(&format!("qdrant-{id}"), owner.clone()).within(&namespace))
         })
+        .reconcile_all_on(table_changes(&client, namespace))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile, retry, context)
         .for_each(|outcome| async move {
@@ -107,6 +109,14 @@ pub async fn run(
             }
         })
         .await;
+}
+
+/// One item for each change of the site's mirror table: every database may have an image that is named by it.
+fn table_changes(client: &Client, namespace: &str) -> impl Stream<Item = ()> + Send + use<> {
+    let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(client.clone(), namespace);
+    let only = watcher::Config::default().fields(&format!("metadata.name={TABLE}"));
+    let changes = watcher(api, only).default_backoff().touched_objects();
+    changes.filter_map(async |change| change.is_ok().then_some(()))
 }
 
 pub(super) fn resource() -> ApiResource {
@@ -183,7 +193,9 @@ async fn apply(
     database: &Database,
     settings: &ClusterManagement,
 ) -> Result<(), String> {
-    let objects = desired::objects(database, settings);
+    let table = Table::read(client, &database.namespace).await;
+    let table = table.map_err(|error| format!("ConfigMap {TABLE}: {error}"))?;
+    let objects = desired::objects(database, settings, &table.rules);
     for object in &objects {
         let kind = object["kind"].as_str().unwrap_or_default().to_owned();
         let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();

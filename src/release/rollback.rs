@@ -17,8 +17,8 @@ pub async fn run(
     let method = options.method.unwrap_or(target.record.method());
     let mut record = record(latest, target.record, now);
     record.apply_method = apply_method(method);
-    let stored =
-        Stored::new(record, ctx.identity, target.chart_digest).post_rendered(target.post_rendering);
+    let stored = Stored::new(record, ctx.identity, target.chart_digest)
+        .changed(target.post_rendering, target.renamed_images);
     let stored = ctx.storage.create(stored).await?;
     deploy::run(ctx, stored, options).await
 }

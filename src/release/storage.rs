@@ -13,9 +13,10 @@ use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, DeleteParams, ListParams, ObjectMeta, PostParams};
+use pinnace_registry::RenamedImages;
 
 use super::Error;
-use super::record::{Record, Status};
+use super::record::{MAX_ENCODED, Record, Status};
 use crate::cluster::error::{is_code, limited, retried};
 
 mod seen;
@@ -37,6 +38,8 @@ pub const HOLDER: &str = "cd.qdrant.io/release";
 pub const CHART_DIGEST: &str = "cd.qdrant.io/chart-digest";
 /// The digest of what the HelmRelease changed of the rendered objects.
 pub const POST_RENDERING: &str = "cd.qdrant.io/post-rendering";
+/// Key of the Secret beside Helm's own: what images were called before the site's mirrors renamed them, as JSON.
+const RENAMED_IMAGES: &str = "renamed-images";
 
 const SYSTEM_LABELS: [&str; 6] = ["name", "owner", "status", "version", "createdAt", "modifiedAt"];
 
@@ -75,6 +78,8 @@ pub struct Stored {
     pub chart_digest: Option<String>,
     /// The digest of what was changed of the rendered objects.
     pub post_rendering: Option<String>,
+    /// What images of the objects were called before they were renamed.
+    pub renamed_images: RenamedImages,
     /// Which HelmRelease made it, as `<name>/<uid>`; None for genuine Helm.
     pub holder: Option<String>,
     pub hooks_succeeded: BTreeMap<String, Vec<String>>,
@@ -90,6 +95,7 @@ impl Stored {
             owner: Some(owner.to_owned()),
             chart_digest,
             post_rendering: None,
+            renamed_images: RenamedImages::default(),
             holder: None,
             hooks_succeeded: BTreeMap::new(),
             created: None,
@@ -97,9 +103,10 @@ impl Stored {
         }
     }
 
-    /// The same, with the digest of what was changed of the rendered objects.
-    pub fn post_rendered(mut self, digest: Option<String>) -> Self {
-        self.post_rendering = digest;
+    /// The same, with what was changed of the rendered objects.
+    pub fn changed(mut self, post_rendering: Option<String>, renamed: RenamedImages) -> Self {
+        self.post_rendering = post_rendering;
+        self.renamed_images = renamed;
         self
     }
 }
@@ -205,6 +212,8 @@ impl Storage {
         let data = secret.data.as_ref().and_then(|d| d.get("release"));
         let data = data.ok_or_else(|| malformed("the Secret has no key \"release\"".into()))?;
         let mut record = Record::decode(&data.0).map_err(|e| malformed(e.to_string()))?;
+        let renamed = secret.data.as_ref().and_then(|d| d.get(RENAMED_IMAGES));
+        let renamed = renamed.and_then(|text| serde_json::from_slice(&text.0).ok());
         let metadata = secret.metadata;
         let annotation = |name| metadata.annotations.as_ref()?.get(name).cloned();
         let hooks = annotation(HOOKS_SUCCEEDED).and_then(|text| serde_json::from_str(&text).ok());
@@ -217,6 +226,7 @@ impl Storage {
             owner,
             chart_digest,
             post_rendering,
+            renamed_images: renamed.unwrap_or_default(),
             holder,
             hooks_succeeded: hooks.unwrap_or_default(),
             created: metadata.creation_timestamp.map(|t| t.0),
@@ -282,7 +292,15 @@ impl Storage {
 
     fn secret(&self, stored: &Stored, stamp: &str) -> Result<Secret, Error> {
         let record = &stored.record;
-        let data = record.encoded_for_storage()?;
+        let mut data = BTreeMap::from([("release".to_owned(), record.encoded_for_storage()?)]);
+        if !stored.renamed_images.is_empty() {
+            let text = serde_json::json!(stored.renamed_images).to_string();
+            data.insert(RENAMED_IMAGES.to_owned(), text.into_bytes());
+        }
+        let size = data.values().map(Vec::len).sum();
+        if size > MAX_ENCODED {
+            return Err(Error::TooLarge { size, limit: MAX_ENCODED });
+        }
         let mut labels = record.labels.clone();
         labels.extend([
             ("name".into(), self.release.clone()),
@@ -311,7 +329,7 @@ impl Storage {
                 ..ObjectMeta::default()
             },
             type_: Some(SECRET_TYPE.into()),
-            data: Some([("release".to_owned(), ByteString(data))].into()),
+            data: Some(data.into_iter().map(|(key, bytes)| (key, ByteString(bytes))).collect()),
             ..Secret::default()
         })
     }

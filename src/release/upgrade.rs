@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use pinnace_engine::Rendered;
+use pinnace_registry::RenamedImages;
 use serde_json::{Map, Value};
 
 use super::record::{Execution, Hook, Info, Record, Status, apply_method};
@@ -20,6 +21,8 @@ pub struct Wanted<'a> {
     pub chart_digest: Option<&'a str>,
     /// Digest of what was changed of the rendered objects, if anything was.
     pub post_rendering: Option<String>,
+    /// What images of the objects were called before they were renamed.
+    pub renamed_images: RenamedImages,
     /// The values that the user gave.
     pub config: Map<String, Value>,
     pub rendered: &'a Rendered,
@@ -78,7 +81,8 @@ impl Wanted<'_> {
     /// The pending revision as it is stored.
     pub(super) fn stored(&self, record: Record, owner: &str) -> Stored {
         let chart_digest = self.chart_digest.map(str::to_owned);
-        Stored::new(record, owner, chart_digest).post_rendered(self.post_rendering.clone())
+        Stored::new(record, owner, chart_digest)
+            .changed(self.post_rendering.clone(), self.renamed_images.clone())
     }
 
     /// The definitions of the chart's crds/ folder.

@@ -271,5 +271,17 @@ async fn the_sites_table_leads_charts_and_images_to_its_mirrors() {
     assert_eq!(bed.field("deployment/app", image), "registry.test/pause:1");
     table(rules(&mirror)).await;
     bed.history("app", |history| history[0]["chartVersion"] == "1.1.0").await;
+
+    // Other ways to the same names, and rules for what the release does not use, make no revision.
+    bed.ready("app").await;
+    let before = bed.helm_history("app").len();
+    table("wrong".to_owned()).await;
+    bed.reason("app", "Ready", "SourceNotReady").await;
+    let more = "- {prefix: other.invalid, mirrors: [{location: registry.test/other}]}\n";
+    let direct = rules(&mirror).replace("{location: '127.0.0.1:1'}, ", "");
+    table(direct + more).await;
+    bed.ready("app").await;
+    assert_eq!(bed.helm_history("app").len(), before);
+    assert_eq!(bed.field("deployment/app", image), "registry.test/pause:1");
     controller.stop().await;
 }

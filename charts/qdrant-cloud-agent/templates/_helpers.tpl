@@ -21,3 +21,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- $_ = required "config.hybridCloud.id is missing: copy the installation command from the Console" .Values.config.hybridCloud.id -}}
 {{- toYaml .Values.config -}}
 {{- end }}
+
+{{/* What the agent reads only when it starts: it follows the rest of the mounted file. */}}
+{{- define "qdrant-cloud-agent.configAtStart" -}}
+{{- omit .Values.config "caCertificates" "httpProxy" "httpsProxy" "noProxy" | toYaml -}}
+{{- end }}

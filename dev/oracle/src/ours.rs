@@ -63,7 +63,12 @@ fn outcome(case: &Case) -> Outcome {
     ];
     files
         .extend(case.templates.iter().map(|(name, text)| file(&format!("templates/{name}"), text)));
-    files.extend(case.files.iter().map(|(name, text)| file(name, text)));
+    // A loader takes the mark off; Helm is handed the files behind its own.
+    let marked = |text: &String| match text.starts_with('\u{feff}') {
+        true => format!("\u{feff}{text}"),
+        false => text.clone(),
+    };
+    files.extend(case.files.iter().map(|(name, text)| file(name, &marked(text))));
     let chart = Chart::from_files(files).map_err(|error| error.to_string())?;
     let values = values(case)?;
     let options = Options {

@@ -201,7 +201,13 @@ fn next_word(s: &[u8]) -> (Word, usize) {
         },
         Word::Upper => after,
         Word::Letters => run(after, &is_small),
-        kind => run(after, &|c| class(c) == kind),
+        Word::Connector => run(after, &is_connector),
+        // A hyphen or an underscore within is one, too.
+        Word::Punctuation => run(after, &is_punctuation),
+        Word::Number => run(after, &is_number),
+        Word::Other | Word::None => run(after, &|c| {
+            !(is_connector(c) || is_alphabet(c) || is_number(c) || is_punctuation(c))
+        }),
     };
     (kind, end)
 }

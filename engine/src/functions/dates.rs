@@ -19,7 +19,7 @@ pub(super) const TABLE: &[Function] = &[
         Ok(Value::object(Time::utc(c.run.environment.now.fixed_offset())))
     }),
     Function::new("ago", &[Whatever], |c, a| {
-        let age = since(c, moment(c, &a[0]));
+        let age = far_age(c, &a[0]).unwrap_or_else(|| since(c, moment(c, &a[0])));
         Ok(duration::text(duration::round(age, 1_000_000_000)).into())
     }),
     Function::new("date", &[S, Whatever], |c, a| Ok(format(c, &a[0], &a[1], "Local"))),
@@ -70,6 +70,18 @@ fn since(c: &Call<'_>, time: Moment) -> i64 {
     let age = c.run.environment.now.fixed_offset() - time;
     let limit = if age < chrono::TimeDelta::zero() { i64::MIN } else { i64::MAX };
     age.num_nanoseconds().unwrap_or(limit)
+}
+
+/// The age of a second that the library's calendar does not reach: as far as a duration goes. Go counts
+/// from the year 1, and wraps around.
+fn far_age(c: &Call<'_>, value: &Value) -> Option<i64> {
+    const TO_1970: i64 = 62_135_596_800;
+    let (Value::Int(second) | Value::Int64(second)) = value else { return None };
+    if DateTime::from_timestamp(*second, 0).is_some() {
+        return None;
+    }
+    let is_ahead = second.wrapping_add(TO_1970) > c.run.environment.now.timestamp() + TO_1970;
+    Some(if is_ahead { i64::MIN } else { i64::MAX })
 }
 
 /// strconv.ParseInt, its error ignored: a number out of range is the nearest. What is no number is 0, unless Go finds it

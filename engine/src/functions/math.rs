@@ -44,8 +44,8 @@ pub(super) const TABLE: &[Function] = &[
     Function::variadic("max", &[Any], Any, |_, a| extreme(a, i64::max)),
     Function::variadic("biggest", &[Any], Any, |_, a| extreme(a, i64::max)),
     Function::variadic("min", &[Any], Any, |_, a| extreme(a, i64::min)),
-    Function::variadic("maxf", &[Any], Any, |_, a| extreme_float(a, f64::max)),
-    Function::variadic("minf", &[Any], Any, |_, a| extreme_float(a, f64::min)),
+    Function::variadic("maxf", &[Any], Any, |_, a| Ok(extreme_float(a, larger))),
+    Function::variadic("minf", &[Any], Any, |_, a| Ok(extreme_float(a, smaller))),
     Function::new("ceil", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).ceil()))),
     Function::new("floor", &[Any], |_, a| Ok(Value::Float(to_float64(&a[0]).floor()))),
     Function::variadic("round", &[Any, Int], Float, round),
@@ -90,12 +90,23 @@ fn extreme(a: &[Value], pick: fn(i64, i64) -> i64) -> Returned {
     Ok(Value::Int64(a.iter().map(to_int64).reduce(pick).unwrap_or(0)))
 }
 
-fn extreme_float(a: &[Value], pick: fn(f64, f64) -> f64) -> Returned {
-    let values: Vec<f64> = a.iter().map(to_float64).collect();
-    if values.iter().any(|v| v.is_nan()) {
-        return Ok(Value::Float(f64::NAN));
+fn extreme_float(a: &[Value], pick: fn(f64, f64) -> f64) -> Value {
+    Value::Float(a.iter().map(to_float64).reduce(pick).unwrap_or(0.0))
+}
+
+/// math.Max
+fn larger(a: f64, b: f64) -> f64 {
+    -smaller(-a, -b)
+}
+
+/// math.Min: an infinity before NaN, and -0 before 0.
+fn smaller(a: f64, b: f64) -> f64 {
+    match (a, b) {
+        (f64::NEG_INFINITY, _) | (_, f64::NEG_INFINITY) => f64::NEG_INFINITY,
+        _ if a.is_nan() || b.is_nan() => f64::NAN,
+        _ if a.total_cmp(&b).is_lt() => a,
+        _ => b,
     }
-    Ok(Value::Float(values.into_iter().reduce(pick).unwrap_or(0.0)))
 }
 
 fn round(_: &Call<'_>, a: &[Value]) -> Returned {

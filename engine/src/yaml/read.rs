@@ -11,7 +11,7 @@ use crate::template::quote::quote;
 
 use super::{
     events::{Event, Events, YAML_NAMESPACE},
-    number,
+    is_named, number,
     scalar::{Resolved, resolve},
 };
 
@@ -75,23 +75,45 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
     read(text, None)
 }
 
-/// As [`from_str`], but if the text is a mapping then only these of its entries are there: the rest
-/// is read, too, but not kept.
+/// As [`from_str_exact`], but if the text is a mapping then only the entries are there whose keys mean
+/// these fields ([`is_named`]): the rest is read, too, but not kept.
 pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, YamlError> {
-    let mut value = read(text, Some(wanted))?;
-    number::normalise(&mut value);
-    Ok(value)
+    read(text, Some(wanted))
+}
+
+/// The keys that stand more than once in one mapping of the first document.
+pub(crate) fn repeated_keys(text: &str) -> Result<Vec<String>, YamlError> {
+    let mut repeated = Vec::new();
+    read_noting(text, None, &mut |key| repeated.push(key.to_owned()))?;
+    Ok(repeated)
 }
 
 fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
+    read_noting(text, wanted, &mut |_| {})
+}
+
+fn read_noting(
+    text: &str,
+    wanted: Option<&[&str]>,
+    repeated: &mut dyn FnMut(&str),
+) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.chars().any(|c| !is_allowed(c)) {
         return Err(YamlError::new(0, "control characters are not allowed"));
     }
     let events = Events::new(text);
     let anchors = HashMap::new();
-    let mut reader =
-        Reader { events, wanted, anchors, aliased: 0, depth: 0, broken: false, late: None };
+    let mut reader = Reader {
+        events,
+        wanted,
+        anchors,
+        repeated,
+        aliased: 0,
+        depth: 0,
+        merges: false,
+        broken: false,
+        late: None,
+    };
     let value = reader.document()?;
     match reader.late {
         Some(error) => Err(error),
@@ -129,8 +151,12 @@ struct Reader<'a> {
     /// The entries of the topmost mapping to keep; None: all.
     wanted: Option<&'a [&'a str]>,
     anchors: HashMap<usize, Node>,
+    /// Is told of each key that its mapping has already.
+    repeated: &'a mut dyn FnMut(&str),
     aliased: usize,
     depth: usize,
+    /// The next value is that of a `<<`.
+    merges: bool,
     /// The text is no YAML from here on.
     broken: bool,
     /// A mistake that counts only if no other is found.
@@ -253,10 +279,14 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
+        let of_maps = std::mem::take(&mut self.merges);
         let mut items = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
+            if of_maps && matches!(event, Event::Scalar { .. } | Event::Sequence { .. }) {
+                return Err(no_merge());
+            }
             if let Event::SequenceEnd = event {
                 return Ok(Node { size, ..Value::Array(items).into() });
             }
@@ -270,6 +300,7 @@ impl<'a> Reader<'a> {
     }
 
     fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
+        self.merges = false;
         let mut map = Map::new();
         let mut size = 1;
         loop {
@@ -286,6 +317,7 @@ impl<'a> Reader<'a> {
             if key.merge && matches!(event, Event::Scalar { .. }) {
                 return Err(no_merge());
             }
+            self.merges = key.merge;
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
             let value = self.printable(value);
@@ -294,6 +326,9 @@ impl<'a> Reader<'a> {
             } else if let Some(key) = self.key(key, &value)?
                 && keep
             {
+                if map.contains_key(&key) {
+                    (self.repeated)(&key);
+                }
                 map.insert(key, value);
             }
         }
@@ -345,7 +380,8 @@ impl<'a> Reader<'a> {
     }
 
     fn wants(&self, key: &Node) -> bool {
-        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
+        let means = |key: &str, wanted: &[&str]| wanted.iter().any(|name| is_named(key, name));
+        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| means(key, wanted));
         self.wanted.is_none_or(wanted)
     }
 }

@@ -15,10 +15,7 @@ use super::{
     signature::SigningKey,
     write::{Compression, Writing},
 };
-use crate::{
-    digest::Digest,
-    manifest::{Index, OCI_INDEX},
-};
+use crate::{digest::Digest, manifest::Index};
 
 /// How a bundle is written.
 #[derive(Debug)]
@@ -152,13 +149,7 @@ fn index(plan: &Plan, left_out: &[&Wanted], base: Option<&Bundle>) -> Vec<u8> {
         annotations.insert(layout::BASE.to_owned(), base.digest().to_string());
         annotations.insert(layout::LEFT_OUT.to_owned(), LeftOut::these(these).to_string());
     }
-    let index = Index {
-        schema_version: 2,
-        media_type: Some(OCI_INDEX.to_owned()),
-        artifact_type: None,
-        manifests: plan.roots.values().map(|(_, descriptor)| descriptor.clone()).collect(),
-        subject: None,
-        annotations: Some(annotations),
-    };
+    let roots = plan.roots.values().map(|(_, descriptor)| descriptor.clone()).collect();
+    let index = Index { annotations: Some(annotations), ..Index::of(roots) };
     serde_json::to_vec(&index).expect("an index is JSON")
 }

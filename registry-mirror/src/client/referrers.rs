@@ -140,15 +140,7 @@ impl Client {
         own.artifact_type = parsed.artifact_type().map(str::to_owned);
         own.annotations = parsed.annotations().cloned();
         manifests.push(own);
-        let index = Index {
-            schema_version: 2,
-            media_type: Some(OCI_INDEX.to_owned()),
-            artifact_type: None,
-            manifests,
-            subject: None,
-            annotations: None,
-        };
-        let bytes = serde_json::to_vec(&index).expect("an index is JSON");
+        let bytes = serde_json::to_vec(&Index::of(manifests)).expect("an index is JSON");
         let index = ManifestBytes::new(bytes.into(), None);
         let tag = repository.with_tag(&fallback_tag(&subject.digest))?;
         self.put(&tag, &index).await.map(drop)

@@ -4,9 +4,9 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::{
-    ClientConfig, RootCertStore,
+    CertificateError, ClientConfig, RootCertStore,
     client::{
-        WantsClientCert,
+        WantsClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{self, CryptoProvider, ring},
@@ -20,15 +20,17 @@ use crate::error::Error;
 /// and its own roots, so that an image without system certificates can use a private CA.
 pub(super) fn config(options: &Options) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
+    let given = given(&options.ca_certificates)?;
+    let trust = if options.accept_any_certificate {
+        Trust::Anyone
+    } else {
+        Trust::Roots { given, verifier: OnceLock::new() }
+    };
     let builder = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
-        .expect("ring supports the default TLS versions");
-    let trusted = roots(&options.ca_certificates)?;
-    let builder = if options.accept_any_certificate {
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(provider)))
-    } else {
-        builder.with_root_certificates(trusted)
-    };
+        .expect("ring supports the default TLS versions")
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(Verifier { provider, trust }));
     let mut config = match &options.client_certificate {
         None => builder.with_no_client_auth(),
         Some(own) => with_certificate(builder, own)?,
@@ -37,8 +39,8 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, Error> {
     Ok(config)
 }
 
-fn roots(ca_certificates: &[String]) -> Result<RootCertStore, Error> {
-    let mut roots = system_roots().clone();
+fn given(ca_certificates: &[String]) -> Result<RootCertStore, Error> {
+    let mut roots = RootCertStore::empty();
     for pem in ca_certificates {
         let before = roots.len();
         for certificate in CertificateDer::pem_slice_iter(pem.as_bytes()) {
@@ -80,20 +82,51 @@ fn with_certificate(
     builder.with_client_auth_cert(chain, key).map_err(|error| invalid(error.to_string()))
 }
 
-/// Takes any certificate, but still proof that the other side has its key.
+/// Whose certificates are taken. Either way the other side must prove that it has the key.
 #[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
+struct Verifier {
+    provider: Arc<CryptoProvider>,
+    trust: Trust,
+}
 
-impl ServerCertVerifier for Unverified {
+#[derive(Debug)]
+enum Trust {
+    Anyone,
+    /// The system's roots as well. They are read when a server first shows a certificate: without TLS
+    /// that would be most of the time that an unchanged mirror takes.
+    Roots {
+        given: RootCertStore,
+        verifier: OnceLock<Option<Arc<WebPkiServerVerifier>>>,
+    },
+}
+
+impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
         &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
+        let Trust::Roots { given, verifier } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let verifier = verifier.get_or_init(|| {
+            let mut roots = system_roots().clone();
+            roots.extend(given.roots.iter().cloned());
+            let provider = self.provider.clone();
+            // It fails without any root: then nobody is known.
+            WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().ok()
+        });
+        let unknown = rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer);
+        verifier.as_ref().ok_or(unknown)?.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        )
     }
 
     fn verify_tls12_signature(
@@ -102,7 +135,7 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &rustls::DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         crypto::verify_tls12_signature(message, certificate, signed, algorithms)
     }
 
@@ -112,11 +145,11 @@ impl ServerCertVerifier for Unverified {
         certificate: &CertificateDer<'_>,
         signed: &rustls::DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
+        let algorithms = &self.provider.signature_verification_algorithms;
         crypto::verify_tls13_signature(message, certificate, signed, algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
+        self.provider.signature_verification_algorithms.supported_schemes()
     }
 }

@@ -60,8 +60,8 @@ struct FileLog {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct KeyId {
-    key_id: String,
+pub(super) struct KeyId {
+    pub key_id: String,
 }
 
 #[derive(Deserialize)]

@@ -4,6 +4,7 @@
 //! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
 //! - [`mirrored`]: copies between real registries, new and old, and copies that are killed
 //! - [`killed`]: SIGKILL in imports and in writes to the cache
+//! - [`beside_oras`]: both ways with oras, and what cosign has signed
 //! - [`beside_skopeo`]: both ways with genuine skopeo
 //! - [`tokens`]: a real registry that takes the tokens of a small service of our own
 //! - [`transfers`]: blobs that break off, and registries that lie about them
@@ -16,6 +17,7 @@
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
+mod beside_oras;
 mod beside_skopeo;
 mod bundles;
 mod busy;

@@ -20,8 +20,8 @@ pub enum End {
     RetryAfter(Duration),
     /// The access key is wrong: only a person can help, so there is no hurry.
     AccessKey,
-    /// A token from an earlier login was refused: log in again at once.
-    OldToken,
+    /// A token from an earlier login was refused, or there is another way: connect again at once.
+    AtOnce,
 }
 
 /// Counts failures in a row. At thousands of agents the waits spread evenly over their window.
@@ -37,7 +37,7 @@ impl Backoff {
             self.failures = 0;
         }
         match end {
-            End::OldToken => Duration::ZERO,
+            End::AtOnce => Duration::ZERO,
             End::AccessKey => CAP / 2 + (CAP / 2).mul_f64(random),
             End::RetryAfter(asked) => {
                 let asked = asked.min(MAX_RETRY_AFTER);
@@ -97,6 +97,6 @@ mod tests {
     fn a_wrong_key_is_slow_and_an_old_token_is_not() {
         let mut backoff = Backoff::default();
         assert_eq!(backoff.wait(End::AccessKey, NONE, 0.0), CAP / 2);
-        assert_eq!(backoff.wait(End::OldToken, NONE, 1.0), NONE);
+        assert_eq!(backoff.wait(End::AtOnce, NONE, 1.0), NONE);
     }
 }

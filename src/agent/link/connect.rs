@@ -20,7 +20,7 @@ use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 use tower::service_fn;
 
-use crate::agent::config::Proxy;
+use crate::agent::config::{Config, Proxy};
 
 /// The time for TCP, proxy, TLS and HTTP/2 together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -109,6 +109,16 @@ impl Connector {
             .no(proxy.exceptions.clone())
             .build();
         Ok(Self { console, tls: Arc::new(tls(ca)?), proxy: Arc::new(matcher) })
+    }
+
+    /// By the configuration.
+    pub fn of(config: &Config) -> Result<Self, Error> {
+        Self::new(config.console.clone(), config.ca_certificates.as_deref(), &config.proxy)
+    }
+
+    /// Whether this is a clone of the other.
+    pub fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.tls, &other.tls)
     }
 
     /// The Console's `host:port`.

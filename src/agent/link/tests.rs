@@ -35,6 +35,10 @@ fn signing_key() -> SigningKey {
     SigningKey::from_bytes(&[7; 32])
 }
 
+fn connector(console: &Console, ca: &str, proxy: &Proxy) -> Connector {
+    Connector::new(console.uri.parse().expect("uri"), Some(ca), proxy).expect("connector")
+}
+
 /// A running link and everything that it is connected with.
 struct Agent {
     offers: mpsc::Receiver<Offer>,
@@ -43,6 +47,7 @@ struct Agent {
     status: watch::Receiver<Status>,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
+    way: watch::Sender<Connector>,
     folder: tempfile::TempDir,
 }
 
@@ -59,9 +64,8 @@ impl Agent {
     ) -> Self {
         let folder = tempfile::tempdir().expect("folder");
         std::fs::write(folder.path().join("access-key"), access_key).expect("write");
-        let uri = console.uri.parse().expect("uri");
+        let (way, ways) = watch::channel(connector(console, &console.ca, proxy));
         let link = Link {
-            connector: Connector::new(uri, Some(&console.ca), proxy).expect("connector"),
             identity: Identity {
                 environment: ENVIRONMENT.into(),
                 boot_id: "boot".into(),
@@ -75,6 +79,7 @@ impl Agent {
         let (statuses, status) = watch::channel(Status::default());
         let telemetry = Arc::new(Ring::default());
         let ports = Ports {
+            way: ways,
             offers,
             observed: observations,
             telemetry: telemetry.clone(),
@@ -82,7 +87,7 @@ impl Agent {
         };
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(link.run(applied, ports, shutdown.clone()));
-        Self { offers: offered, observed, telemetry, status, shutdown, task, folder }
+        Self { offers: offered, observed, telemetry, status, shutdown, task, way, folder }
     }
 
     async fn status(&mut self, is: impl Fn(&Status) -> bool) -> Status {
@@ -318,6 +323,34 @@ async fn through_a_proxy_with_a_password() {
     let _direct = Agent::start_with(&console, &around, ACCESS_KEY, None);
     console.sync().await.hello().await;
     assert_eq!(proxy.tunnels(), 1);
+}
+
+#[tokio::test]
+async fn another_way_is_taken_at_once_and_a_wrong_one_cuts_nobody_off() {
+    let mut console = Console::start().await;
+    let agent = Agent::start(&console);
+    // Each stream is held until the link itself leaves it.
+    let mut direct = console.sync().await;
+    direct.hello().await;
+    let by = |port: u16| Proxy {
+        https: Some(Redacted::new(format!("http://127.0.0.1:{port}"))),
+        ..Default::default()
+    };
+    let proxy = TestProxy::start(None).await;
+    agent.way.send_replace(connector(&console, &console.ca, &by(proxy.port)));
+    let mut second = console.sync().await;
+    second.hello().await;
+    assert_eq!(proxy.tunnels(), 1);
+    // Nobody listens there; the next one leads to the Console, which is not trusted by it.
+    agent.way.send_replace(connector(&console, &console.ca, &by(1)));
+    let mut third = console.sync().await;
+    third.hello().await;
+    assert_eq!(proxy.tunnels(), 2, "the way that led there before");
+    let other = Console::start().await.ca;
+    agent.way.send_replace(connector(&console, &other, &Proxy::default()));
+    let mut fourth = console.sync().await;
+    fourth.hello().await;
+    assert_eq!((proxy.tunnels(), console.logins()), (3, 1));
 }
 
 #[tokio::test]

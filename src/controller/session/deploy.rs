@@ -87,9 +87,12 @@ impl Session<'_> {
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
-        if let Err(error) = mirrored::apply(&mut rendered, &pulled.mirrors) {
-            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
-        }
+        let renamed_images = match mirrored::apply(&mut rendered, &pulled.mirrors) {
+            Ok(renamed) => renamed,
+            Err(error) => {
+                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+            }
+        };
         if self.release.records_are_lean() {
             record::make_lean(&mut chart);
         }
@@ -115,10 +118,8 @@ impl Session<'_> {
             namespace: &self.release.release_namespace(),
             chart,
             chart_digest: Some(&pulled.digest),
-            post_rendering: mirrored::digest(
-                &pulled.mirrors,
-                post_render::digest(&self.release.spec),
-            ),
+            post_rendering: post_render::digest(&self.release.spec),
+            renamed_images,
             config: config.clone(),
             rendered: &rendered,
             now: Utc::now(),

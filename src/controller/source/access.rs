@@ -12,8 +12,8 @@ use serde_json::json;
 
 use super::Error;
 use super::origin::Access;
-use super::table::Table;
 use crate::cluster::error::retried;
+use crate::cluster::registry_table::Table;
 
 /// The key of a Secret of type `kubernetes.io/dockerconfigjson`.
 const DOCKER_CONFIG: &str = ".dockerconfigjson";

@@ -5,9 +5,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::origin::Origin;
-use super::table::Table;
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
+use crate::cluster::registry_table::Table;
 
 /// Questions that are remembered.
 const MAX_QUESTIONS: usize = 4096;

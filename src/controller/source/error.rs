@@ -5,8 +5,8 @@ use std::time::Duration;
 use pinnace_engine::chart::ValuesFileError;
 use pinnace_registry::RegistriesError;
 
-use super::{TABLE, table};
 use crate::cluster::error::explain;
+use crate::cluster::registry_table::{self, TABLE};
 use crate::controller::render::told;
 use crate::controller::unsupported::Unsupported;
 use crate::model::condition::reason;
@@ -40,7 +40,7 @@ pub enum Error {
     #[error("Secret {name}: {key} {why}")]
     SecretText { name: String, key: String, why: String },
     #[error("ConfigMap {TABLE}: {0}")]
-    Table(table::Error),
+    Table(#[from] registry_table::Error),
     #[error("{0}")]
     Verify(String),
     #[error("{}", told(.0))]

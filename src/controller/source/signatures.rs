@@ -13,8 +13,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::Error;
 use super::access::{Data, Secrets, text};
-use super::table::Table;
 use crate::api::artifact::{OidcIdentity, Verification, VerificationProvider};
+use crate::cluster::registry_table::Table;
 
 /// Where Notation's trust policy is in a Secret, as in Flux.
 const TRUST_POLICY: &str = "trustpolicy.json";

@@ -1,6 +1,10 @@
 use super::*;
 
 fn desired(spec: Value) -> Vec<Value> {
+    mirrored(spec, &Rules::default())
+}
+
+fn mirrored(spec: Value, mirrors: &Rules) -> Vec<Value> {
     let mut whole = json!({ "id": "c1", "version": "v1.15.0", "size": 3 });
     if let (Some(whole), Some(spec)) = (whole.as_object_mut(), spec.as_object()) {
         whole.extend(spec.clone());
@@ -15,7 +19,7 @@ fn desired(spec: Value) -> Vec<Value> {
         "spec": whole,
     });
     let database = Database::read(&serde_json::from_value(object).expect("object")).expect("sound");
-    objects(&database, &ClusterManagement::default())
+    objects(&database, &ClusterManagement::default(), mirrors)
 }
 
 fn find(all: &[Value], kind: &str) -> Value {
@@ -169,4 +173,19 @@ fn a_service_for_each_node_unless_said_otherwise() {
     let second = all.iter().find(|o| o["metadata"]["name"] == "qdrant-c1-1").expect("it");
     let pod = &second["spec"]["selector"]["statefulset.kubernetes.io/pod-name"];
     assert_eq!(pod, "qdrant-c1-1");
+}
+
+#[test]
+fn the_image_is_called_as_the_mirrors_call_it() {
+    let rules = Rules::from_yaml(
+        "rules: [{prefix: registry.cloud.qdrant.io, mirrors: [{location: m.test/v}]}]",
+    );
+    let rules = rules.expect("a table");
+    for (spec, image) in [
+        (json!({}), "m.test/v/qdrant/qdrant:v1.15.0"),
+        (json!({ "image": { "repository": "other.test/q" } }), "other.test/q:v1.15.0"),
+    ] {
+        let set = find(&mirrored(spec, &rules), "StatefulSet");
+        assert_eq!(set["spec"]["template"]["spec"]["containers"][0]["image"], image);
+    }
 }

@@ -1,4 +1,5 @@
 use kube::CustomResourceExt as _;
+use pinnace_registry::Rules;
 use serde_json::{Value, json};
 
 use super::super::{
@@ -111,7 +112,7 @@ fn made(spec: &Value) -> Result<Vec<Value>, Invalid> {
         "spec": spec,
     });
     let database = Database::read(&serde_json::from_value(object).expect("object"))?;
-    Ok(desired::objects(&database, &ClusterManagement::default()))
+    Ok(desired::objects(&database, &ClusterManagement::default(), &Rules::default()))
 }
 
 /// The base with a value, in JSON, at a path.

@@ -46,15 +46,8 @@ pub(super) fn referrers(
         .filter(|found| of_kind(found.artifact_type.as_deref()))
         .filter(|found| served.bundle.held(&found.digest).is_some())
         .collect();
-    let index = Index {
-        schema_version: 2,
-        media_type: Some(OCI_INDEX.to_owned()),
-        artifact_type: None,
-        manifests,
-        subject: None,
-        annotations: None,
-    };
-    let mut response = answer(OCI_INDEX, serde_json::to_vec(&index).expect("an index is JSON"));
+    let index = serde_json::to_vec(&Index::of(manifests)).expect("an index is JSON");
+    let mut response = answer(OCI_INDEX, index);
     if kind.is_some() {
         let filters = HeaderValue::from_static("artifactType");
         response.headers_mut().insert("oci-filters-applied", filters);

@@ -10,7 +10,7 @@ use crate::{
     digest::Digest,
     verify::{
         rekor::{Entry, Proof},
-        trusted_root::Raw,
+        trusted_root::{KeyId, Raw},
     },
 };
 
@@ -62,12 +62,6 @@ struct FileEntry {
     inclusion_promise: Option<Promise>,
     inclusion_proof: Option<FileProof>,
     canonicalized_body: String,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct KeyId {
-    key_id: String,
 }
 
 #[derive(Deserialize)]

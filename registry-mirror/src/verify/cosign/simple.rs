@@ -1,5 +1,5 @@
-//! The older form: a manifest under the tag `sha256-<hex>.sig`, with one layer for each signature
-//! whose annotations hold the signature.
+//! The older form: a manifest under the tag `sha256-<hex>.sig` (or attached as a referrer), with one
+//! layer for each signature whose annotations hold the signature.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,8 @@ use serde_json::Value;
 use super::Parts;
 use crate::{digest::Digest, verify::rekor::Entry};
 
+/// What such a manifest is called where it is a referrer instead.
+pub(in crate::verify) const KIND: &str = "application/vnd.dev.cosign.artifact.sig.v1+json";
 /// Media type of the layers.
 pub(in crate::verify) const LAYER: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SIGNATURE: &str = "dev.cosignproject.cosign/signature";

@@ -143,7 +143,7 @@ async fn parts_of_blobs_and_hosts_of_mirrors() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn to_helm_and_crane() {
+async fn to_helm_and_crane_and_oras() {
     let served = Served::start(Compression::None).await;
     let host = served.host.as_str();
     served
@@ -164,6 +164,12 @@ async fn to_helm_and_crane() {
     assert!(served.run("crane", &["manifest", &image]).await.contains("arm64"));
     let listed = served.run("crane", &["ls", &format!("{host}/charts/app")]).await;
     assert_eq!(listed.lines().count(), 2, "{listed}");
+    // oras reads the same login, and asks what is attached.
+    let (held, sbom) = (&served.source.image.index.digest, &served.source.image.sbom.digest);
+    let attached = served.run("oras", &["discover", &format!("{host}/images/app@{held}")]).await;
+    assert_eq!(attached, format!("{SBOM} {sbom}\n"));
+    let sbom = served.run("oras", &["pull", &format!("{host}/images/app@{sbom}")]).await;
+    assert!(sbom.contains("SPDX-2.3"), "{sbom}");
     // To another registry, which needs every byte.
     let target = crate::support::genuine::Registry::start();
     let login = ["auth", "login", &target.host, "-u"];

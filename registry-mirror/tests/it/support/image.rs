@@ -2,8 +2,7 @@
 
 use bytes::Bytes;
 use pinnace_registry::{
-    Client, Descriptor, Digest, ImageManifest, Index, ManifestBytes, OCI_IMAGE, OCI_INDEX,
-    Platform, Reference,
+    Client, Descriptor, Digest, ImageManifest, Index, ManifestBytes, OCI_IMAGE, Platform, Reference,
 };
 
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
@@ -36,26 +35,16 @@ impl Image {
             let config = blob(CONFIG, config.into());
             platforms.push(manifest(config, vec![shared.clone(), own], None));
         }
-        let index = Index {
-            schema_version: 2,
-            media_type: Some(OCI_INDEX.to_owned()),
-            artifact_type: None,
-            manifests: platforms
-                .iter()
-                .zip(["amd64", "arm64"])
-                .map(|(manifest, architecture)| Descriptor {
-                    platform: Some(Platform {
-                        architecture: architecture.to_owned(),
-                        os: "linux".to_owned(),
-                        variant: None,
-                        os_version: None,
-                    }),
-                    ..manifest.descriptor()
-                })
-                .collect(),
-            subject: None,
-            annotations: None,
-        };
+        let listed = platforms.iter().zip(["amd64", "arm64"]).map(|(manifest, architecture)| {
+            let platform = Platform {
+                architecture: architecture.to_owned(),
+                os: "linux".to_owned(),
+                variant: None,
+                os_version: None,
+            };
+            Descriptor { platform: Some(platform), ..manifest.descriptor() }
+        });
+        let index = Index::of(listed.collect());
         let index = ManifestBytes::new(serde_json::to_vec(&index).unwrap().into(), None);
         let sbom = blob(SBOM, format!(r#"{{"spdxVersion":"SPDX-2.3","seed":{seed}}}"#).into());
         let empty = blob("application/vnd.oci.empty.v1+json", Bytes::from_static(b"{}"));

@@ -8,7 +8,7 @@ use kube::{Client, ResourceExt as _};
 use pinnace_registry::verify::{Policies, PolicyError};
 use pinnace_registry::{Rules, RulesError};
 
-use crate::cluster::error::retried;
+use super::error::{explain, retried};
 
 /// Its name. It may be there or not.
 pub const TABLE: &str = "qdrant-cloud-registries";
@@ -18,6 +18,8 @@ const POLICIES: &str = "policies.yaml";
 /// Why it cannot be used. Nothing is pulled then: a table that is not understood may forbid what would be done.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    #[error("cannot read it: {}", explain(.0))]
+    Read(kube::Error),
     #[error("{RULES}: {0}")]
     Rules(#[from] RulesError),
     #[error("{POLICIES}: {0}")]
@@ -37,16 +39,12 @@ pub struct Table {
 
 impl Table {
     /// As it is now; empty if there is none.
-    pub async fn read(client: &Client, namespace: &str) -> Result<Self, super::Error> {
+    pub async fn read(client: &Client, namespace: &str) -> Result<Self, Error> {
         let api: Api<ConfigMap> = Api::namespaced(client.clone(), namespace);
-        let found = retried(|| api.get_opt(TABLE)).await.map_err(|source| super::Error::Read {
-            what: format!("ConfigMap {namespace}/{TABLE}"),
-            source,
-        })?;
+        let found = retried(|| api.get_opt(TABLE)).await.map_err(Error::Read)?;
         let Some(found) = found else { return Ok(Self::default()) };
         let version = found.resource_version().unwrap_or_default();
-        let table = Self::parse(&found.data.unwrap_or_default()).map_err(super::Error::Table)?;
-        Ok(Self { version, ..table })
+        Ok(Self { version, ..Self::parse(&found.data.unwrap_or_default())? })
     }
 
     fn parse(data: &BTreeMap<String, String>) -> Result<Self, Error> {
