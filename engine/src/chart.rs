@@ -73,7 +73,9 @@ pub enum ChartError {
     Yaml { file: &'static str, source: crate::yaml::YamlError },
     #[error("cannot load {file}: {why}")]
     Shape { file: &'static str, why: String },
-    #[error("validation: {0}")]
+    #[error("cannot load values.yaml")]
+    Values(#[from] crate::values::ReadError),
+    #[error("validation")]
     Metadata(#[from] InvalidMetadata),
     #[error("error unpacking subchart {name} in {parent}")]
     Subchart { name: String, parent: String, source: Box<ChartError> },

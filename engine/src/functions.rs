@@ -26,7 +26,7 @@ mod regexes;
 pub(crate) mod semver;
 mod strings;
 mod toml;
-mod urls;
+pub(crate) mod urls;
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -4,18 +4,22 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use crate::chart::{Chart, File};
+use crate::chart::{Chart, ChartError, File};
 use crate::render::{Capabilities, Options as RenderOptions, execute_as};
 use crate::template::on_large_stack;
 use crate::values::coalesce::{Nulls, coalesce};
 use crate::values::schema;
+use crate::warning::Warning;
 
+mod addresses;
+mod crds;
 mod dependencies;
 mod deprecations;
 mod metadata;
 mod names;
 mod numbers;
 mod objects;
+mod values;
 
 /// How much a [`Finding`] matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -63,60 +67,96 @@ pub struct Options<'a> {
     pub has_templates: bool,
 }
 
-/// Looks at the files of one chart, subcharts included, in the order of Helm's checks.
-pub fn lint(files: &[File], options: &Options<'_>) -> Vec<Finding> {
-    let mut findings = Findings::default();
-    metadata::check(files, &mut findings);
-    if text_of(files, "values.yaml").is_none() {
-        findings.info("values.yaml", "file does not exist");
-    }
-    let mut texts: Vec<(&str, &str)> =
-        text_of(files, "values.yaml").map(|text| ("values.yaml", text)).into_iter().collect();
-    texts.extend(options.values_files.iter().map(|(name, text)| (name.as_str(), text.as_str())));
-    for (name, text) in texts {
-        numbers::check(name, text, &mut findings);
-    }
-    match Chart::from_files(files.to_vec()) {
-        // What Chart.yaml lacks was said already.
-        Err(_) if findings.has_errors() => {}
-        Err(error) => findings.error("", format!("unable to load chart: {}", chain(&error))),
-        Ok(chart) => {
-            templates(&chart, options, &mut findings);
-            dependencies::check(&chart, &mut findings);
-            objects::check_crds(&chart, &mut findings);
-        }
-    }
-    findings.0
+/// What comes of a look at a chart.
+#[derive(Debug, Default)]
+pub struct Linted {
+    pub findings: Vec<Finding>,
+    /// What Helm logs while it loads and renders the chart, each line once.
+    pub log: Vec<Warning>,
 }
 
-fn templates(chart: &Chart, options: &Options<'_>, findings: &mut Findings) {
+/// Looks at the files of one chart, subcharts included, in the order of Helm's checks. What keeps the
+/// chart from being loaded is said by each of them, as in Helm.
+pub fn lint(files: &[File], options: &Options<'_>) -> Linted {
+    let (mut findings, mut log) = (Findings::default(), Vec::new());
+    metadata::check(files, &mut findings);
+    values::check(files, options, &mut findings);
+    match Chart::from_files(files.to_vec()) {
+        Ok(chart) => {
+            log_of_loading(&chart, &mut log);
+            if has_folder(files, "templates", options.has_templates, &mut findings) {
+                templates(&chart, options, &mut findings, &mut log);
+            }
+            dependencies::check(&chart, &mut findings);
+            if has_folder(files, "crds", true, &mut findings) && holds(files, "crds/") {
+                crds::check(&chart, "", &mut findings);
+            }
+        }
+        // What is wrong with it was said already, and Helm looks on.
+        Err(ChartError::ApiVersion(_)) => {}
+        Err(error) => {
+            let why = chain(&error);
+            if has_folder(files, "templates", options.has_templates, &mut findings) {
+                findings.error("templates/", &why);
+            }
+            findings.error("", format!("unable to load chart\n\t{why}"));
+            if holds(files, "crds/") {
+                findings.error("crds/", why);
+            }
+        }
+    }
+    log.sort();
+    log.dedup();
+    Linted { findings: findings.0, log }
+}
+
+/// Whether a folder of the chart is there and can be looked at. `is_known`: it is there if it is no
+/// file, with or without files in it.
+fn has_folder(files: &[File], name: &str, is_known: bool, findings: &mut Findings) -> bool {
+    let path = format!("{name}/");
+    if files.iter().any(|file| file.name == name) {
+        findings.error(&path, "not a directory");
+        return false;
+    }
+    let is_there = is_known || holds(files, &path);
+    if !is_there {
+        findings.warning(&path, "directory does not exist");
+    }
+    is_there
+}
+
+/// `folder` ends with a `/`.
+fn holds(files: &[File], folder: &str) -> bool {
+    files.iter().any(|file| file.name.starts_with(folder))
+}
+
+fn log_of_loading(chart: &Chart, log: &mut Vec<Warning>) {
+    log.extend_from_slice(chart.warnings());
+    chart.dependencies().iter().for_each(|subchart| log_of_loading(subchart, log));
+}
+
+fn templates(
+    chart: &Chart,
+    options: &Options<'_>,
+    findings: &mut Findings,
+    log: &mut Vec<Warning>,
+) {
     const FOLDER: &str = "templates/";
     if chart.templates.is_empty() {
-        return match options.has_templates {
-            false => findings.warning(FOLDER, "directory does not exist"),
-            true => findings.info(FOLDER, "there is no template that .helmignore leaves in"),
-        };
+        findings.info(FOLDER, "there is no template that .helmignore leaves in");
     }
-    let mut warnings = Vec::new();
-    let processed = match chart.for_values(options.values, &mut warnings) {
+    let processed = match chart.for_values(options.values, log) {
         Ok(processed) => processed,
         Err(error) => return findings.error("values.yaml", error.to_string()),
     };
-    let values = match coalesce(&processed, options.values, Nulls::Remove, &mut warnings) {
+    let values = match coalesce(&processed, options.values, Nulls::Remove, log) {
         Ok(values) => values.to_json(),
         Err(error) => return findings.error("values.yaml", error.to_string()),
     };
-    let checked = match options.skip_schema_validation {
-        true => Ok(()),
-        false => schema::check(&processed, &values, &mut warnings),
-    };
-    warnings.sort();
-    warnings.dedup();
-    for warning in warnings {
-        findings.info("values.yaml", warning.to_string());
-    }
-    if let Err(error) = checked {
-        return findings.error("values.yaml", error.to_string().trim_end());
+    if !options.skip_schema_validation
+        && let Err(error) = schema::check(&processed, &values, log)
+    {
+        return findings.error(FOLDER, error.to_string().trim_end());
     }
     let render = RenderOptions {
         capabilities: options.capabilities.clone(),
@@ -151,15 +191,10 @@ impl Findings {
     fn error(&mut self, path: &str, message: impl Into<String>) {
         self.add(Severity::Error, path, message);
     }
-
-    fn has_errors(&self) -> bool {
-        self.0.iter().any(|finding| finding.severity == Severity::Error)
-    }
 }
 
-fn text_of<'a>(files: &'a [File], name: &str) -> Option<&'a str> {
-    let file = files.iter().find(|file| file.name == name)?;
-    std::str::from_utf8(&file.data).ok()
+fn file<'a>(files: &'a [File], name: &str) -> Option<&'a File> {
+    files.iter().find(|file| file.name == name)
 }
 
 /// An error with its causes.

@@ -14,9 +14,11 @@ pub(crate) mod table;
 /// A text that does not hold values.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
-    #[error(transparent)]
+    #[error("error reading yaml document")]
+    Separator(#[from] yaml::InvalidSeparator),
+    #[error("cannot unmarshal yaml document")]
     Yaml(#[from] YamlError),
-    #[error("values must be a mapping, not {0}")]
+    #[error("cannot unmarshal yaml document: values must be a mapping, not {0}")]
     NotAMapping(&'static str),
 }
 
@@ -24,8 +26,8 @@ pub enum ReadError {
 /// Numbers become floats, as in Go.
 pub fn from_yaml(text: &str) -> Result<Map<String, Value>, ReadError> {
     let mut values = Map::new();
-    for document in documents(text) {
-        let mut value = yaml::from_str(&document)?;
+    for document in yaml::documents(text) {
+        let mut value = yaml::from_str(document?)?;
         yaml::as_go_floats(&mut value);
         match value {
             Value::Null => {}
@@ -37,18 +39,6 @@ pub fn from_yaml(text: &str) -> Result<Map<String, Value>, ReadError> {
         }
     }
     Ok(values)
-}
-
-/// Cuts at lines of `---` and spaces.
-fn documents(text: &str) -> Vec<String> {
-    let mut documents = vec![String::new()];
-    for line in text.split_inclusive('\n') {
-        match line.strip_prefix("---") {
-            Some(rest) if rest.trim().is_empty() => documents.push(String::new()),
-            _ => documents.last_mut().expect("it is never empty").push_str(line),
-        }
-    }
-    documents
 }
 
 /// What several `-f` files make together: maps are merged, everything else is replaced.
@@ -80,5 +70,8 @@ mod tests {
         assert_eq!(Value::from(values), json!({"a": {"x": 1.0, "z": null}, "b": [2.0]}));
         assert_eq!(from_yaml("- a"), Err(ReadError::NotAMapping("a list")));
         assert_eq!(from_yaml("").map(Value::from), Ok(json!({})));
+        let commented = from_yaml("a: 1\n--- # more\nb: 1\n").expect("valid");
+        assert_eq!(Value::from(commented), json!({"a": 1.0, "b": 1.0}));
+        assert!(matches!(from_yaml("a: 1\n---b: 1\n"), Err(ReadError::Separator(_))));
     }
 }

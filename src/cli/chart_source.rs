@@ -1,9 +1,11 @@
 //! Charts that people name on a command line: folders, archives and `oci://` references.
 
+use std::fmt::Display;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 use pinnace_engine::Chart;
+use pinnace_engine::chart::ChartError;
 use pinnace_registry::Secret;
 
 pub mod folder;
@@ -92,8 +94,7 @@ impl ChartSourceArgs {
         self.refused.check()?;
         let name = name.trim();
         if name.starts_with("oci://") {
-            let archive = registry::pull(name, self)?;
-            return Chart::from_archive(&archive).with_context(|| format!("cannot load {name}"));
+            return unpacked(&registry::pull(name, self)?, name);
         }
         load(Path::new(name))
     }
@@ -103,15 +104,23 @@ fn secret(text: &str) -> Result<Secret, std::convert::Infallible> {
     Ok(Secret::from(text))
 }
 
-/// Loads the chart of a folder or of a `.tgz`.
+/// Loads the chart of a folder or of a `.tgz`. As in Helm, the errors of a chart do not repeat where
+/// it is; those of what is no chart do.
 pub fn load(path: &Path) -> anyhow::Result<Chart> {
     if path.is_dir() {
-        let files = folder::files(path)
-            .with_context(|| format!("cannot load the chart in {}", path.display()))?;
-        return Chart::from_files(files)
-            .with_context(|| format!("cannot load the chart in {}", path.display()));
+        return Chart::from_files(folder::files(path)?).map_err(|error| match error {
+            ChartError::NoMetadata => {
+                anyhow!(error).context(format!("cannot load the chart in {}", path.display()))
+            }
+            error => error.into(),
+        });
     }
-    let archive = folder::archive(path)?;
-    Chart::from_archive(&archive)
-        .with_context(|| format!("cannot load the chart {}", path.display()))
+    unpacked(&folder::archive(path)?, path.display())
+}
+
+fn unpacked(archive: &[u8], name: impl Display) -> anyhow::Result<Chart> {
+    Chart::from_archive(archive).map_err(|error| match error {
+        ChartError::Archive(_) => anyhow!(error).context(format!("cannot load the chart {name}")),
+        error => error.into(),
+    })
 }

@@ -6,10 +6,9 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
-use pinnace_engine::lint::{Finding, Options, Severity, lint};
+use pinnace_engine::lint::{Finding, Linted, Options, Severity, lint};
 use pinnace_engine::render::Capabilities;
 use serde::Serialize;
-use serde_json::{Map, Value};
 
 use crate::cli::chart_source::folder;
 use crate::cli::flags::switches;
@@ -71,6 +70,9 @@ struct Report {
     chart: String,
     failed: bool,
     findings: Vec<Finding>,
+    /// It is no chart, as its only finding says.
+    #[serde(skip)]
+    is_unreadable: bool,
 }
 
 pub fn run(args: Args) -> anyhow::Result<()> {
@@ -80,43 +82,58 @@ pub fn run(args: Args) -> anyhow::Result<()> {
             .with_context(|| format!("invalid kube version '{version}'"))?,
     };
     let (values, texts) = args.values.read_with_texts()?;
+    let options = Options {
+        values: &values,
+        values_files: &texts,
+        namespace: &args.namespace,
+        capabilities,
+        skip_schema_validation: args.switches.skip_schema_validation,
+        has_templates: false,
+    };
     let mut reports = Vec::new();
+    let mut readable = Vec::new();
     for chart in &args.charts {
-        let options = |values| Options {
-            values,
-            values_files: &texts,
-            namespace: &args.namespace,
-            capabilities: capabilities.clone(),
-            skip_schema_validation: args.switches.skip_schema_validation,
-            has_templates: false,
-        };
         match files(chart) {
-            Ok(files) => look(chart, &files, &args, &options, &values, &mut reports),
+            Ok(files) => {
+                look(chart, &files, &args, &options, &mut reports);
+                readable.push((chart, files));
+            }
             Err(error) => {
                 let message = format!("{error:#}");
                 let finding = Finding { severity: Severity::Error, path: String::new(), message };
-                reports.push(args.report(chart.clone(), vec![finding]));
+                let report = args.report(chart.clone(), vec![finding]);
+                reports.push(Report { is_unreadable: true, ..report });
             }
+        }
+    }
+    if args.switches.with_subcharts {
+        for (chart, files) in &readable {
+            look_below(chart, files, &args, &options, &mut reports);
         }
     }
     print(&args, &reports)
 }
 
-/// Looks at a chart, and with `--with-subcharts` at those below it.
-fn look<'a>(
+/// Looks at one chart. Helm's lines about it and its values go to stderr.
+fn look(name: &str, files: &[File], args: &Args, options: &Options<'_>, reports: &mut Vec<Report>) {
+    let has_templates = Path::new(name).join("templates").is_dir();
+    let capabilities = options.capabilities.clone();
+    let Linted { findings, log } =
+        lint(files, &Options { has_templates, capabilities, ..*options });
+    for line in log {
+        eprintln!("{}", line.log_line());
+    }
+    reports.push(args.report(name.to_owned(), findings));
+}
+
+/// Looks at the charts of a chart's charts/, and those below them.
+fn look_below(
     name: &str,
     files: &[File],
     args: &Args,
-    options: &dyn Fn(&'a Map<String, Value>) -> Options<'a>,
-    values: &'a Map<String, Value>,
+    options: &Options<'_>,
     reports: &mut Vec<Report>,
 ) {
-    let has_templates = Path::new(name).join("templates").is_dir();
-    let options_here = Options { has_templates, ..options(values) };
-    reports.push(args.report(name.to_owned(), lint(files, &options_here)));
-    if !args.switches.with_subcharts {
-        return;
-    }
     for subchart in subcharts(files) {
         let below: Vec<File> = match subchart.strip_suffix(".tgz") {
             Some(_) => {
@@ -126,7 +143,8 @@ fn look<'a>(
             None => files.iter().filter_map(|file| below(file, &subchart)).collect(),
         };
         let name = format!("{}/{subchart}", name.trim_end_matches('/'));
-        look(&name, &below, args, options, values, reports);
+        look(&name, &below, args, options, reports);
+        look_below(&name, &below, args, options, reports);
     }
 }
 
@@ -155,6 +173,13 @@ fn subcharts(files: &[File]) -> Vec<String> {
 fn files(name: &str) -> anyhow::Result<Vec<File>> {
     let path = Path::new(name);
     if path.is_dir() {
+        let metadata = path.join("Chart.yaml");
+        if !metadata.exists() {
+            bail!(
+                "unable to check Chart.yaml file in chart: stat {}: no such file or directory",
+                metadata.display()
+            );
+        }
         return folder::files(path).with_context(|| format!("cannot read the chart in {name}"));
     }
     let archive = folder::archive(path)?;
@@ -168,7 +193,7 @@ impl Args {
         if self.switches.quiet {
             findings.retain(|finding| finding.severity > Severity::Info);
         }
-        Report { chart, failed, findings }
+        Report { chart, failed, findings, is_unreadable: false }
     }
 }
 
@@ -200,7 +225,10 @@ fn text(args: &Args, reports: &[Report], summary: Option<&str>) -> String {
         any = true;
         text.push_str(&format!("==> Linting {}\n", report.chart));
         for finding in &report.findings {
-            text.push_str(&format!("{finding}\n"));
+            text.push_str(&match report.is_unreadable {
+                true => format!("Error {}\n", finding.message),
+                false => format!("{finding}\n"),
+            });
         }
         text.push('\n');
     }

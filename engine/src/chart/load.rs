@@ -123,10 +123,7 @@ fn requirements_lock(chart: &mut Chart, file: File) -> Result<(), ChartError> {
 
 fn read_values(file: &File) -> Result<Map<String, Value>, ChartError> {
     let text = text(file, "values.yaml")?;
-    values::from_yaml(text).map_err(|error| match error {
-        values::ReadError::Yaml(source) => ChartError::Yaml { file: "values.yaml", source },
-        error => ChartError::Shape { file: "values.yaml", why: error.to_string() },
-    })
+    Ok(values::from_yaml(text)?)
 }
 
 /// None: a file beside the charts.

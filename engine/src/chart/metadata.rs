@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::unicode::is_print;
 use crate::version;
-use crate::yaml;
+use crate::yaml::Fields;
 
 /// What Chart.yaml says. Serializes to the JSON that Helm keeps in release records.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -226,65 +226,4 @@ fn dependency(value: &Value) -> Result<Dependency, String> {
     fields.each("import-values", &mut dependency.import_values, |item| Ok(item.clone()))?;
     fields.text("alias", &mut dependency.alias)?;
     Ok(dependency)
-}
-
-/// A mapping, read as Go's JSON decoder fills a struct: names in any case, null changes nothing,
-/// and (that is `sigs.k8s.io/yaml`) numbers and booleans in the place of strings are their text.
-struct Fields<'a>(&'a Map<String, Value>);
-
-impl<'a> Fields<'a> {
-    fn of(value: &'a Value, otherwise: &str) -> Result<Self, String> {
-        value.as_object().map(Self).ok_or_else(|| format!("{otherwise}: not a mapping"))
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        let found = self.0.get(name).or_else(|| {
-            self.0.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value)
-        });
-        found.filter(|value| !value.is_null())
-    }
-
-    fn text(&self, name: &str, into: &mut String) -> Result<(), String> {
-        if let Some(value) = self.get(name) {
-            *into = yaml::as_text(value).ok_or_else(|| format!("{name} must be a string"))?;
-        }
-        Ok(())
-    }
-
-    fn flag(&self, name: &str, into: &mut bool) -> Result<(), String> {
-        if let Some(value) = self.get(name) {
-            *into = value.as_bool().ok_or_else(|| format!("{name} must be true or false"))?;
-        }
-        Ok(())
-    }
-
-    fn texts(&self, name: &str, into: &mut Vec<String>) -> Result<(), String> {
-        self.each(name, into, |item| {
-            yaml::as_text(item).ok_or_else(|| format!("{name} must be a list of strings"))
-        })
-    }
-
-    fn each<T>(
-        &self,
-        name: &str,
-        into: &mut Vec<T>,
-        item: impl Fn(&Value) -> Result<T, String>,
-    ) -> Result<(), String> {
-        if let Some(value) = self.get(name) {
-            let items = value.as_array().ok_or_else(|| format!("{name} must be a list"))?;
-            *into = items.iter().map(item).collect::<Result<_, _>>()?;
-        }
-        Ok(())
-    }
-
-    fn text_map(&self, name: &str, into: &mut BTreeMap<String, String>) -> Result<(), String> {
-        let Some(value) = self.get(name) else { return Ok(()) };
-        let map = value.as_object().ok_or_else(|| format!("{name} must be a mapping"))?;
-        for (key, value) in map {
-            let text =
-                yaml::as_text(value).ok_or_else(|| format!("{name}.{key} must be a string"))?;
-            into.insert(key.clone(), text);
-        }
-        Ok(())
-    }
 }

@@ -4,7 +4,7 @@ mod escape;
 mod parse;
 
 use self::escape::{FRAGMENT, HOST, PATH, USER, escape};
-use self::parse::{User, parse};
+use self::parse::{User, parse, without_fragment};
 use super::lists::NIL_POINTER;
 use super::{Call, Function, Kind, Returned, bytes};
 use crate::template::Value;
@@ -19,6 +19,11 @@ pub(super) const TABLE: &[Function] = &[
     Function::new("urlParse", &[Kind::String], to_dict),
     Function::new("urlJoin", &[Kind::Map], join),
 ];
+
+/// Whether `url.ParseRequestURI` takes it, and finds a scheme.
+pub(crate) fn is_request_url(text: &str) -> bool {
+    without_fragment(text.as_bytes()).is_ok_and(|url| !url.scheme.is_empty())
+}
 
 fn to_dict(_: &Call<'_>, a: &[Value]) -> Returned {
     let url = parse(bytes(&a[0])).map_err(|error| format!("unable to parse url: {error}"))?;

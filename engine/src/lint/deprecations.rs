@@ -54,10 +54,12 @@ const TABLE: [Row; 24] = [
 pub(super) fn of(api_version: &str, kind: &str, minor: u32) -> Option<String> {
     let fits = |row: &&Row| row.0 == api_version && (row.1.is_empty() || row.1.contains(&kind));
     let (_, _, deprecated, removed, instead) = TABLE.iter().find(fits)?;
+    // The same kind in another group; what has no `/` is no API version.
+    let kind_there = if instead.contains('/') { format!(" {kind}") } else { String::new() };
     (minor >= *deprecated).then(|| {
         format!(
             "{api_version} {kind} is deprecated in v1.{deprecated}+, unavailable in v1.{removed}+; \
-             use {instead}"
+             use {instead}{kind_there}"
         )
     })
 }

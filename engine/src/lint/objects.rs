@@ -1,4 +1,4 @@
-//! What the templates wrote, and the files of crds/.
+//! What the templates wrote.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,9 @@ use serde_json::Value;
 
 use super::{Findings, deprecations, names};
 use crate::Chart;
-use crate::render::{Capabilities, split};
-use crate::yaml;
+use crate::render::Capabilities;
+use crate::template::quote::quote;
+use crate::yaml::{self, Fields};
 
 /// Extensions that templates/ may have: Helm's, and Jinja's.
 const EXTENSIONS: [&str; 5] = [".yaml", ".yml", ".tpl", ".txt", ".j2"];
@@ -22,7 +23,8 @@ pub(super) fn check(
     let minor = capabilities.minor();
     for template in &chart.templates {
         let name = template.name.as_str();
-        let extension = name.rfind('.').map_or("", |dot| &name[dot..]);
+        let file = name.rsplit_once('/').map_or(name, |(_, file)| file);
+        let extension = file.rfind('.').map_or("", |dot| &file[dot..]);
         if !EXTENSIONS.contains(&extension) {
             findings.error(
                 name,
@@ -34,89 +36,129 @@ pub(super) fn check(
         }
         let is_yaml = [".yaml", ".yml"].iter().any(|known| known.eq_ignore_ascii_case(extension));
         let Some(content) = rendered.get(&format!("{}/{name}", chart.name())) else { continue };
-        if !is_yaml || content.trim().is_empty() {
-            continue;
-        }
-        if let Some(line) = content.lines().find(|line| !line.trim().is_empty())
-            && line.starts_with([' ', '\t'])
-        {
-            findings.warning(
-                name,
-                format!(
-                    "document starts with an illegal indent: {line:?}, which may cause parsing problems"
-                ),
-            );
-        }
-        for document in split(content) {
-            match yaml::from_str(document) {
-                Ok(object) => check_object(name, &object, document, minor, findings),
-                Err(error) => findings.error(name, format!("unable to parse YAML: {error}")),
-            }
+        if is_yaml && !content.trim().is_empty() {
+            check_file(name, content, minor, findings);
         }
     }
 }
 
-fn check_object(path: &str, object: &Value, document: &str, minor: u32, findings: &mut Findings) {
-    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
-    let (api_version, kind, name) = (text("/apiVersion"), text("/kind"), text("/metadata/name"));
-    if object.is_null() {
-        return;
-    }
-    let is_generated = name.is_empty() && !text("/metadata/generateName").is_empty();
-    if kind != "List"
-        && !is_generated
-        && let Some(why) = names::refused(kind, name)
+fn check_file(name: &str, content: &str, minor: u32, findings: &mut Findings) {
+    if let Some(line) = content.lines().find(|line| !line.trim().is_empty())
+        && line.starts_with([' ', '\t'])
     {
         findings.warning(
-            path,
+            name,
             format!(
-                "object name does not conform to Kubernetes naming requirements: {name:?}: \
-                 metadata.name: Invalid value: {name:?}: {why}"
+                "document starts with an illegal indent: {}, which may cause parsing problems",
+                quote(line.as_bytes())
             ),
         );
     }
-    if let Some(why) = deprecations::of(api_version, kind, minor) {
-        findings.warning(path, why);
-    }
-    if matches!(kind, "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
-        && !["matchLabels", "matchExpressions"].iter().any(|word| document.contains(word))
-    {
-        findings.error(
-            path,
-            format!("a {kind} must contain matchLabels or matchExpressions, and {name:?} does not"),
-        );
-    }
-    let items = object.get("items").and_then(Value::as_array).into_iter().flatten();
-    let keeps =
-        |item: &Value| item.pointer("/metadata/annotations/helm.sh~1resource-policy").is_some();
-    if kind == "List" && items.into_iter().any(keeps) {
-        findings
-            .error(path, "annotation 'helm.sh/resource-policy' within List objects are ignored");
+    for object in Object::all_of(content) {
+        match object {
+            Err(why) => findings.error(name, format!("unable to parse YAML: {why}")),
+            Ok(object) => object.check(name, minor, findings),
+        }
     }
 }
 
-pub(super) fn check_crds(chart: &Chart, findings: &mut Findings) {
-    for file in chart.files.iter().filter(|file| file.name.starts_with("crds/")) {
-        let name = file.name.as_str();
-        if ![".yaml", ".yml", ".json"].iter().any(|known| name.to_lowercase().ends_with(known)) {
-            continue;
+/// What is looked at of an object, as Helm's linter decodes it.
+#[derive(Default)]
+pub(super) struct Object<'a> {
+    pub api_version: String,
+    pub kind: String,
+    name: String,
+    has_generated_name: bool,
+    /// A List with an item whose annotation says to keep it.
+    keeps_items: bool,
+    document: &'a str,
+}
+
+impl<'a> Object<'a> {
+    /// The objects of a file, without its empty documents.
+    pub fn all_of(text: &'a str) -> impl Iterator<Item = Result<Self, String>> {
+        yaml::documents(text).into_iter().filter_map(|document| match document {
+            Ok(document) => Self::read(document).transpose(),
+            Err(error) => Some(Err(error.to_string())),
+        })
+    }
+
+    fn read(document: &'a str) -> Result<Option<Self>, String> {
+        let value = yaml::from_str_exact(document).map_err(|error| error.to_string())?;
+        if value.is_null() {
+            return Ok(None);
         }
-        for document in split(&String::from_utf8_lossy(&file.data)) {
-            let object = match yaml::from_str(document) {
-                Ok(Value::Null) => continue,
-                Ok(object) => object,
-                Err(error) => {
-                    findings.error(name, format!("unable to parse YAML: {error}"));
-                    continue;
-                }
-            };
-            let text = |field: &str| object.get(field).and_then(Value::as_str).unwrap_or_default();
-            if !text("apiVersion").starts_with("apiextensions.k8s.io") {
-                findings.error(name, "apiVersion is not in 'apiextensions.k8s.io'");
-            }
-            if text("kind") != "CustomResourceDefinition" {
-                findings.error(name, "object kind is not 'CustomResourceDefinition'");
-            }
+        let mut object = Self { document, ..Self::default() };
+        let fields = Fields::of(&value, "expected a Kubernetes object")?;
+        fields.text("apiVersion", &mut object.api_version)?;
+        fields.text("kind", &mut object.kind)?;
+        let below = |why: String| format!("metadata.{why}");
+        let metadata = fields.fields("metadata", false)?;
+        metadata.text("name", &mut object.name).map_err(below)?;
+        metadata.text("namespace", &mut String::new()).map_err(below)?;
+        let generated = value.pointer("/metadata/generateName").and_then(Value::as_str);
+        object.has_generated_name = generated.is_some_and(|name| !name.is_empty());
+        if object.kind == "List" {
+            object.keeps_items = keeps_items(&fields)?;
+        }
+        Ok(Some(object))
+    }
+
+    fn check(&self, path: &str, minor: u32, findings: &mut Findings) {
+        let Self { api_version, kind, name, .. } = self;
+        let needs_name = kind != "List" && !self.has_generated_name;
+        if needs_name || !name.is_empty() {
+            check_name(path, kind, name, findings);
+        }
+        if let Some(why) = deprecations::of(api_version, kind, minor) {
+            findings.warning(path, why);
+        }
+        if matches!(kind.as_str(), "Deployment" | "ReplicaSet" | "DaemonSet" | "StatefulSet")
+            && !["matchLabels", "matchExpressions"].iter().any(|word| self.document.contains(word))
+        {
+            findings.error(
+                path,
+                format!(
+                    "a {kind} must contain matchLabels or matchExpressions, and {} does not",
+                    quote(name.as_bytes())
+                ),
+            );
+        }
+        if self.keeps_items {
+            findings.error(
+                path,
+                "annotation 'helm.sh/resource-policy' within List objects are ignored",
+            );
         }
     }
+}
+
+fn keeps_items(list: &Fields<'_>) -> Result<bool, String> {
+    let mut items = Vec::new();
+    list.each("items", &mut items, |item| {
+        let mut annotations = BTreeMap::new();
+        if !item.is_null() {
+            let metadata = Fields::of(item, "items")?.fields("metadata", false)?;
+            metadata.text_map("annotations", &mut annotations)?;
+        }
+        Ok(annotations.contains_key("helm.sh/resource-policy"))
+    })?;
+    Ok(items.contains(&true))
+}
+
+fn check_name(path: &str, kind: &str, name: &str, findings: &mut Findings) {
+    let shown = quote(name.as_bytes());
+    let reasons: Vec<String> = names::refused(kind, name)
+        .into_iter()
+        .map(|why| format!("metadata.name: Invalid value: {shown}: {why}"))
+        .collect();
+    let why = match reasons.as_slice() {
+        [] => return,
+        [one] => one.clone(),
+        several => format!("[{}]", several.join(", ")),
+    };
+    findings.warning(
+        path,
+        format!("object name does not conform to Kubernetes naming requirements: {shown}: {why}"),
+    );
 }

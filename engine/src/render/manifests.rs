@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::context::is_partial;
 use super::{Hook, Manifest, Unsortable, order};
 use crate::warning::Warning;
-use crate::yaml::{self, YamlError};
+use crate::yaml::{self, Fields, YamlError};
 
 /// A rendered file that does not hold Kubernetes objects.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -98,6 +98,7 @@ pub fn split(text: &str) -> Vec<&str> {
 }
 
 /// The part of an object that decides what becomes of it.
+#[derive(Default)]
 struct Head {
     api_version: String,
     kind: String,
@@ -107,39 +108,25 @@ struct Head {
 
 impl Head {
     fn read(path: &str, document: &str) -> Result<Self, ManifestError> {
-        let shape = |why: &str| ManifestError::Shape { path: path.to_owned(), why: why.to_owned() };
         let document = yaml::entries_from_str(document, &["apiVersion", "kind", "metadata"])
             .map_err(|source| ManifestError::Yaml { path: path.to_owned(), source })?;
-        let text = |value: Option<&Value>, what: &str| match value {
-            None => Ok(String::new()),
-            Some(value) => {
-                yaml::as_text(value).ok_or_else(|| shape(&format!("{what} must be a string")))
-            }
-        };
-        if !matches!(document, Value::Null | Value::Object(_)) {
-            return Err(shape("expected a Kubernetes object, that is a mapping"));
+        Self::of(&document).map_err(|why| ManifestError::Shape { path: path.to_owned(), why })
+    }
+
+    /// Names count in any case, as in [`Fields`].
+    fn of(document: &Value) -> Result<Self, String> {
+        let mut head = Self::default();
+        if document.is_null() {
+            return Ok(head);
         }
-        let metadata = document.get("metadata").unwrap_or(&Value::Null);
-        if !matches!(metadata, Value::Null | Value::Object(_)) {
-            return Err(shape("metadata must be a mapping"));
-        }
-        let mut annotations = BTreeMap::new();
-        match metadata.get("annotations") {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(map)) => {
-                for (key, value) in map {
-                    let value = text(Some(value), &format!("metadata.annotations.{key}"))?;
-                    annotations.insert(key.clone(), value);
-                }
-            }
-            Some(_) => return Err(shape("metadata.annotations must be a mapping")),
-        }
-        Ok(Self {
-            api_version: text(document.get("apiVersion"), "apiVersion")?,
-            kind: text(document.get("kind"), "kind")?,
-            name: text(metadata.get("name"), "metadata.name")?,
-            annotations,
-        })
+        let fields = Fields::of(document, "expected a Kubernetes object")?;
+        fields.text("apiVersion", &mut head.api_version)?;
+        fields.text("kind", &mut head.kind)?;
+        let metadata = fields.fields("metadata", true)?;
+        let below = |why: String| format!("metadata.{why}");
+        metadata.text("name", &mut head.name).map_err(below)?;
+        metadata.text_map("annotations", &mut head.annotations).map_err(below)?;
+        Ok(head)
     }
 
     fn list(&self, annotation: &str) -> Vec<String> {
@@ -187,5 +174,33 @@ mod tests {
         assert_eq!(split("a: |\n  ---\n"), ["a: |\n  ---\n"]);
         assert!(split(" \n---\n").is_empty());
         assert_eq!(split("---\n---\n---a\n----\n---"), ["a\n", "-\n"]);
+    }
+
+    #[test]
+    fn heads_are_read_as_go_reads_them() {
+        let secret = "Kind: Secret\nAPIVERSION: v1\nMetadata: {Name: x, Annotations: {helm.sh/hook: pre-install}}\n";
+        let others =
+            "---\nKind: Pod\n---\nkind: Pod\nKind: Secret\nKIND: Namespace\n---\nKIND: Namespace\n";
+        let text = format!("{secret}{others}---\nkind: 7\nmetadata: {{name: 1e6}}\n");
+        let files = BTreeMap::from([("c/templates/a.yaml".to_owned(), text)]);
+        let (manifests, hooks) = sort(files, &mut Vec::new()).expect("objects");
+        let hook = (&*hooks[0].kind, &*hooks[0].name, &*hooks[0].events[0]);
+        assert_eq!(hook, ("Secret", "x", "pre-install"));
+        let kinds: Vec<_> = manifests.iter().map(|m| (&*m.kind, &*m.name)).collect();
+        assert_eq!(kinds, [("Namespace", ""), ("Pod", ""), ("Pod", ""), ("7", "1e+06")]);
+    }
+
+    #[test]
+    fn what_is_not_of_its_type_is_refused() {
+        for (text, why) in [
+            ("- a", "expected a Kubernetes object: not a mapping"),
+            ("Kind: []\nkind: A", "kind must be a string"),
+            ("metadata: 5", "metadata must be a mapping"),
+            ("Metadata: {Name: {}}", "metadata.name must be a string"),
+            ("metadata: {annotations: {a: [1]}}", "metadata.annotations.a must be a string"),
+        ] {
+            let error = Head::read("p", text).err().expect(text);
+            assert_eq!(error.to_string(), format!("YAML parse error on p: {why}"));
+        }
     }
 }

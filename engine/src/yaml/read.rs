@@ -11,7 +11,7 @@ use crate::template::quote::quote;
 
 use super::{
     events::{Event, Events, YAML_NAMESPACE},
-    number,
+    is_named, number,
     scalar::{Resolved, resolve},
 };
 
@@ -75,15 +75,28 @@ pub(crate) fn from_str_exact(text: &str) -> Result<Value, YamlError> {
     read(text, None)
 }
 
-/// As [`from_str`], but if the text is a mapping then only these of its entries are there: the rest
-/// is read, too, but not kept.
+/// As [`from_str_exact`], but if the text is a mapping then only the entries are there whose keys mean
+/// these fields ([`is_named`]): the rest is read, too, but not kept.
 pub(crate) fn entries_from_str(text: &str, wanted: &[&str]) -> Result<Value, YamlError> {
-    let mut value = read(text, Some(wanted))?;
-    number::normalise(&mut value);
-    Ok(value)
+    read(text, Some(wanted))
+}
+
+/// The keys that stand more than once in one mapping of the first document.
+pub(crate) fn repeated_keys(text: &str) -> Result<Vec<String>, YamlError> {
+    let mut repeated = Vec::new();
+    read_noting(text, None, &mut |key| repeated.push(key.to_owned()))?;
+    Ok(repeated)
 }
 
 fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
+    read_noting(text, wanted, &mut |_| {})
+}
+
+fn read_noting(
+    text: &str,
+    wanted: Option<&[&str]>,
+    repeated: &mut dyn FnMut(&str),
+) -> Result<Value, YamlError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if text.chars().any(|c| !is_allowed(c)) {
         return Err(YamlError::new(0, "control characters are not allowed"));
@@ -94,6 +107,7 @@ fn read(text: &str, wanted: Option<&[&str]>) -> Result<Value, YamlError> {
         events,
         wanted,
         anchors,
+        repeated,
         aliased: 0,
         depth: 0,
         merges: false,
@@ -137,6 +151,8 @@ struct Reader<'a> {
     /// The entries of the topmost mapping to keep; None: all.
     wanted: Option<&'a [&'a str]>,
     anchors: HashMap<usize, Node>,
+    /// Is told of each key that its mapping has already.
+    repeated: &'a mut dyn FnMut(&str),
     aliased: usize,
     depth: usize,
     /// The next value is that of a `<<`.
@@ -310,6 +326,9 @@ impl<'a> Reader<'a> {
             } else if let Some(key) = self.key(key, &value)?
                 && keep
             {
+                if map.contains_key(&key) {
+                    (self.repeated)(&key);
+                }
                 map.insert(key, value);
             }
         }
@@ -361,7 +380,8 @@ impl<'a> Reader<'a> {
     }
 
     fn wants(&self, key: &Node) -> bool {
-        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| wanted.contains(&key));
+        let means = |key: &str, wanted: &[&str]| wanted.iter().any(|name| is_named(key, name));
+        let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| means(key, wanted));
         self.wanted.is_none_or(wanted)
     }
 }

@@ -31,7 +31,8 @@ pub(super) fn parse(text: &[u8]) -> Result<Url, String> {
     Ok(url)
 }
 
-fn without_fragment(text: &[u8]) -> Result<Url, String> {
+/// A `#` is like any other byte.
+pub(super) fn without_fragment(text: &[u8]) -> Result<Url, String> {
     if text.iter().any(|b| *b < b' ' || *b == 0x7f) {
         return Err("net/url: invalid control character in URL".into());
     }
