@@ -33,6 +33,14 @@ pub async fn finalize(
     if let Some(name) = name.filter(|_| !release.is_suspended()) {
         let lock = context.lock(&name);
         let _alone = lock.lock().await;
+        // The copy at hand may be from before the end: what another object has made under the name since is not ours.
+        let api: Api<HelmRelease> =
+            Api::namespaced(context.client.clone(), &release.own_namespace());
+        let own = release.name_any();
+        let live = error::retried(|| api.get_opt(&own)).await?;
+        if !live.is_some_and(|live| live.uid() == release.uid() && has_finalizer(&live)) {
+            return Ok(Rest::UNTIL_CHANGE);
+        }
         let Some(target) = way_out(release, context, &mut report).await? else {
             set_finalizer(context, release, false).await?;
             return Ok(Rest::UNTIL_CHANGE);
