@@ -5,7 +5,7 @@ use crate::{Cluster, script};
 /// Kinds whose objects are shown whole; of the others only the names. No Secrets.
 const WHOLE: &str = "pods,deployments,statefulsets,jobs,\
     helmreleases.cd.qdrant.io,helmrepositories.cd.qdrant.io,helmcharts.cd.qdrant.io,\
-    qdrantclusters.qdrant.io";
+    ocirepositories.cd.qdrant.io,qdrantclusters.qdrant.io";
 
 /// The most recent lines of each container's log.
 const LOG_LINES: &str = "--tail=60";
