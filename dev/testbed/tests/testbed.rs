@@ -32,6 +32,17 @@ fn a_pod_runs_an_image_of_the_clusters_own_registry() {
     assert!(telemetry.contains(r#""version":"1.2.3""#), "{telemetry}");
 }
 
+/// Of a folder that several kubelets share, each deletes the logs of the others' pods.
+#[test]
+fn a_kubelet_keeps_its_logs_to_itself() {
+    let cluster = Cluster::shared();
+    let node = cluster.kubectl(&["get", "nodes", "-o", "name"]);
+    let path = format!("/api/v1/nodes/{}/proxy/configz", node.trim().trim_start_matches("node/"));
+    let config = cluster.kubectl(&["get", "--raw", &path]);
+    let own = format!("/{}/logs\"", cluster.space().name());
+    assert!(config.contains(&own), "{config}");
+}
+
 #[test]
 fn the_kubeconfig_works_on_this_machine() {
     let cluster = Cluster::shared();
