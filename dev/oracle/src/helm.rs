@@ -17,8 +17,8 @@ pub type Outcome = Result<String, String>;
 pub enum HelmError {
     #[error("cannot start {path}: {source}; `make tools` builds it")]
     Start { path: PathBuf, source: io::Error },
-    #[error("Helm's process ended before it answered this case:\n{case}")]
-    Ended { case: String },
+    #[error("Helm's process ended before it answered")]
+    Ended,
     #[error("Helm's process gave an answer that cannot be read: {0}")]
     Answer(String),
 }
@@ -56,7 +56,7 @@ pub fn start(path: &Path) -> Result<(Questions, Answers), HelmError> {
 }
 
 impl Questions {
-    /// Asks. An error means that the process ended; [`Answers::next`] says at which case.
+    /// Asks. An error means that the process ended; [`Answers::next`] says so.
     pub fn ask(&mut self, case: &Case) -> io::Result<()> {
         serde_json::to_writer(&mut self.0, case)?;
         self.0.write_all(b"\n")
@@ -77,11 +77,12 @@ struct Answer {
 }
 
 impl Answers {
-    /// The answer to `case`, whose turn it is.
-    pub fn next(&mut self, case: &Case) -> Result<Outcome, HelmError> {
+    /// The answer to the case whose turn it is.
+    pub fn next(&mut self) -> Result<Outcome, HelmError> {
         let mut line = String::new();
-        if self.out.read_line(&mut line).unwrap_or(0) == 0 {
-            return Err(HelmError::Ended { case: case.to_string() });
+        // Part of a line is the last that is heard of it.
+        if self.out.read_line(&mut line).is_err() || !line.ends_with('\n') {
+            return Err(HelmError::Ended);
         }
         let unreadable = |error: &dyn std::fmt::Display| HelmError::Answer(error.to_string());
         let answer: Answer = serde_json::from_str(&line).map_err(|error| unreadable(&error))?;

@@ -78,6 +78,12 @@ fn main() -> ExitCode {
             if tally.unsteady > 0 {
                 println!("Helm contradicts itself in {} cases; these do not count", tally.unsteady);
             }
+            if tally.fatal > 0 {
+                println!(
+                    "Helm's process does not survive {} cases; these do not count",
+                    tally.fatal
+                );
+            }
             println!("oracle: {} cases, {} differences", tally.cases, tally.differences);
             if tally.differences == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }

@@ -30,7 +30,12 @@ pub struct Tally {
     pub differences: u64,
     /// Cases to which Helm itself gives now this answer, now another: addresses, maps in random order.
     pub unsteady: u64,
+    /// Cases that ended Helm's process, such as lists that no memory holds. We have a limit there.
+    pub fatal: u64,
 }
+
+/// More such cases in one run mean that something else is wrong with Helm's process.
+const MAX_FATAL: u64 = 100;
 
 /// How far we may be behind Helm.
 const AHEAD: usize = 1024;
@@ -38,17 +43,35 @@ const AHEAD: usize = 1024;
 /// Runs all cases and prints the differences as they come.
 pub fn run(plan: &Plan) -> Result<Tally, HelmError> {
     ours::keep_panics_quiet();
-    let (questions, answers) = helm::start(&plan.oracle)?;
-    let (sender, receiver) = sync_channel(AHEAD);
-    std::thread::scope(|scope| {
-        scope.spawn(|| ask(plan, questions, sender));
-        on_large_stack(|| compare(plan, answers, receiver))
-    })
+    let start = Instant::now();
+    let mut tally = Tally::default();
+    let mut first = plan.first;
+    loop {
+        let (questions, answers) = helm::start(&plan.oracle)?;
+        let (sender, receiver) = sync_channel(AHEAD);
+        let fatal = std::thread::scope(|scope| {
+            scope.spawn(|| ask(plan, first, start, questions, sender));
+            on_large_stack(|| compare(plan, answers, receiver, &mut tally))
+        })?;
+        match fatal {
+            None => return Ok(tally),
+            Some(number) => first = number + 1,
+        }
+        tally.fatal += 1;
+        if tally.fatal > MAX_FATAL {
+            return Err(HelmError::Ended);
+        }
+    }
 }
 
-fn ask(plan: &Plan, mut questions: Questions, sender: SyncSender<(u64, Case)>) {
-    let start = Instant::now();
-    for number in plan.first..plan.first.saturating_add(plan.cases) {
+fn ask(
+    plan: &Plan,
+    first: u64,
+    start: Instant,
+    mut questions: Questions,
+    sender: SyncSender<(u64, Case)>,
+) {
+    for number in first..plan.first.saturating_add(plan.cases) {
         if plan.time.is_some_and(|time| start.elapsed() > time) {
             break;
         }
@@ -65,15 +88,18 @@ fn ask(plan: &Plan, mut questions: Questions, sender: SyncSender<(u64, Case)>) {
     let _ = questions.flush();
 }
 
+/// Some: the case that ended Helm's process.
 fn compare(
     plan: &Plan,
     mut answers: Answers,
     receiver: Receiver<(u64, Case)>,
-) -> Result<Tally, HelmError> {
-    let mut tally = Tally::default();
-    let mut shown = 0;
+    tally: &mut Tally,
+) -> Result<Option<u64>, HelmError> {
     for (number, case) in receiver {
-        let helm = answers.next(&case)?;
+        let helm = match answers.next() {
+            Err(HelmError::Ended) => return Ok(Some(number)),
+            answer => answer?,
+        };
         let ours = ours::render(&case);
         tally.cases += 1;
         if Verdict::of(&helm, &ours, plan.words) == Verdict::Same {
@@ -84,14 +110,13 @@ fn compare(
             continue;
         }
         tally.differences += 1;
-        if shown < plan.show {
-            shown += 1;
+        if tally.differences <= plan.show as u64 {
             let small = shrink::shrink(&case, plan)?;
             println!("# {}, seed {}, case {number}", plan.source.subject(number), plan.source.seed);
             println!("{small}");
         }
     }
-    Ok(tally)
+    Ok(None)
 }
 
 /// How two outcomes relate.

@@ -19,7 +19,7 @@ pub struct Small {
 
 /// Shrinks a case that differs. Needs a large stack.
 pub fn shrink(case: &Case, plan: &Plan) -> Result<Small, HelmError> {
-    let mut best = try_all(vec![case.clone()], plan)?.remove(0);
+    let mut best = try_all(vec![case.clone()], plan)?.pop().ok_or(HelmError::Ended)?;
     let wanted = best.verdict(plan);
     let mut size = best.case.template.chars().count().div_ceil(2).max(1);
     for _ in 0..ROUNDS {
@@ -41,13 +41,15 @@ const AGAIN: usize = 32;
 /// Whether Helm gives the same answer again and again, in another process.
 pub fn is_steady(case: &Case, first: &Outcome, plan: &Plan) -> Result<bool, HelmError> {
     let again = try_all(vec![case.clone(); AGAIN], plan)?;
-    Ok(again.iter().all(|small| match (&small.helm, first) {
-        (Ok(a), Ok(b)) => a == b,
-        (Err(a), Err(b)) => a == b || !plan.words,
-        _ => false,
-    }))
+    Ok(again.len() == AGAIN
+        && again.iter().all(|small| match (&small.helm, first) {
+            (Ok(a), Ok(b)) => a == b,
+            (Err(a), Err(b)) => a == b || !plan.words,
+            _ => false,
+        }))
 }
 
+/// Those up to one that ends Helm's process.
 fn try_all(cases: Vec<Case>, plan: &Plan) -> Result<Vec<Small>, HelmError> {
     let (mut questions, mut answers) = helm::start(&plan.oracle)?;
     std::thread::scope(|scope| {
@@ -57,11 +59,15 @@ fn try_all(cases: Vec<Case>, plan: &Plan) -> Result<Vec<Small>, HelmError> {
             let _ = asked.and_then(|()| questions.flush());
             drop(questions);
         });
-        let tried = cases.iter().map(|case| {
-            let helm = answers.next(case)?;
-            Ok(Small { case: case.clone(), helm, ours: ours::render(case) })
-        });
-        tried.collect()
+        let mut tried = Vec::new();
+        for case in &cases {
+            let helm = match answers.next() {
+                Err(HelmError::Ended) => break,
+                answer => answer?,
+            };
+            tried.push(Small { case: case.clone(), helm, ours: ours::render(case) });
+        }
+        Ok(tried)
     })
 }
 
