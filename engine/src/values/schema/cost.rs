@@ -45,8 +45,14 @@ impl<'a> Places<'a> {
                 if own.is_some() {
                     self.0.insert(base.to_owned(), schema);
                 }
-                for keyword in ["$anchor", "$dynamicAnchor"] {
-                    if let Some(name) = map.get(keyword).and_then(Value::as_str) {
+                // Up to draft 7 an anchor was an `$id` that begins with `#`.
+                for keyword in ["$anchor", "$dynamicAnchor", "$id", "id"] {
+                    let name = map.get(keyword).and_then(Value::as_str);
+                    let name = match keyword {
+                        "$id" | "id" => name.and_then(|name| name.strip_prefix('#')),
+                        _ => name,
+                    };
+                    if let Some(name) = name.filter(|name| !name.is_empty()) {
                         self.0.insert(format!("{base}#{name}"), schema);
                     }
                 }
@@ -72,9 +78,10 @@ impl<'a> Places<'a> {
     }
 }
 
-/// `$id`, or `id` in draft 4.
+/// `$id`, or `id` in draft 4, where it is the base of the references below.
 fn id(map: &Map<String, Value>) -> Option<&str> {
-    map.get("$id").or_else(|| map.get("id"))?.as_str()
+    let id = map.get("$id").or_else(|| map.get("id"))?.as_str()?;
+    (!id.starts_with('#')).then_some(id)
 }
 
 fn joined(base: &str, reference: &str) -> String {
@@ -185,9 +192,8 @@ impl<'a> Walk<'a> {
     ) -> Result<u64, String> {
         let mut sum = 0;
         let mut meet = |schema: &'a Value, value: &'a Value, must: bool| -> Result<(), String> {
-            let depth = at.depth + 1;
-            sum += self.visits(&Visit { schema, value, must: at.must && must, depth, ..*at })?;
-            if sum > MAX_VISITS { Err(too_much()) } else { Ok(()) }
+            let (must, depth) = (at.must && must, at.depth + 1);
+            self.add(&mut sum, &Visit { schema, value, must, depth, ..*at })
         };
         match (name, at.value) {
             ("properties", Value::Object(value)) => {
@@ -233,12 +239,14 @@ impl<'a> Walk<'a> {
     ) -> Result<u64, String> {
         let mut sum = 0;
         for schema in schemas {
-            sum += self.visits(&Visit { schema, must, depth: at.depth + 1, ..*at })?;
-            if sum > MAX_VISITS {
-                return Err(too_much());
-            }
+            self.add(&mut sum, &Visit { schema, must, depth: at.depth + 1, ..*at })?;
         }
         Ok(sum)
+    }
+
+    fn add(&mut self, sum: &mut u64, visit: &Visit<'a, '_>) -> Result<(), String> {
+        *sum += self.visits(visit)?;
+        if *sum > MAX_VISITS { Err(too_much()) } else { Ok(()) }
     }
 }
 
@@ -284,6 +292,12 @@ mod tests {
         let error = checked(&doubling(60), &values).expect_err("years");
         assert!(error.contains("more than 1000000 steps"), "{error}");
         assert_eq!(checked(&doubling(60), &json!({"y": 1})), Ok(()));
+        // Names that are anchors hide nothing.
+        let mut named = doubling(60);
+        for (name, schema) in named["definitions"].as_object_mut().into_iter().flatten() {
+            schema["$id"] = json!(format!("#{name}"));
+        }
+        assert!(checked(&named, &values).is_err());
     }
 
     #[test]
