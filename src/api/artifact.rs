@@ -57,6 +57,13 @@ pub struct Verification {
     pub trusted_root_secret_ref: Option<LocalObjectReference>,
 }
 
+impl Verification {
+    /// The Secrets that it names.
+    pub fn secrets(&self) -> impl Iterator<Item = &LocalObjectReference> {
+        self.secret_ref.iter().chain(&self.trusted_root_secret_ref)
+    }
+}
+
 /// Regular expressions that the certificate of a keyless signature must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OidcIdentity {

@@ -12,7 +12,7 @@ use super::conditions::{Said, conditions};
 use super::oci_repository::again;
 use super::{Keeper, Look, Source};
 use crate::api::annotation;
-use crate::api::artifact::Artifact;
+use crate::api::artifact::{Artifact, Verification};
 use crate::api::helm_chart::{HelmChart, HelmChartStatus};
 use crate::controller::source::{Error, Pulled};
 use crate::controller::unsupported;
@@ -39,12 +39,8 @@ impl Source for HelmChart {
     }
 
     fn secrets(&self) -> Vec<String> {
-        let verify = self.spec.verify.as_ref();
-        let named = [
-            verify.and_then(|verify| verify.secret_ref.as_ref()),
-            verify.and_then(|verify| verify.trusted_root_secret_ref.as_ref()),
-        ];
-        named.into_iter().flatten().map(|secret| secret.name.clone()).collect()
+        let verify = self.spec.verify.iter().flat_map(Verification::secrets);
+        verify.map(|secret| secret.name.clone()).collect()
     }
 
     fn look<'a>(&'a self, keeper: &'a Keeper) -> BoxFuture<'a, Look<Self::Status>> {

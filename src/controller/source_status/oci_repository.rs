@@ -12,7 +12,7 @@ use pinnace_registry::Manifest;
 use super::conditions::{Said, conditions};
 use super::{Keeper, Look, Source};
 use crate::api::annotation;
-use crate::api::artifact::Artifact;
+use crate::api::artifact::{Artifact, Verification};
 use crate::api::oci_repository::{OciRepository, OciRepositoryStatus};
 use crate::controller::source::{Error, Kind, Pulled};
 use crate::controller::unsupported;
@@ -36,15 +36,9 @@ impl Source for OciRepository {
 
     fn secrets(&self) -> Vec<String> {
         let spec = &self.spec;
-        let verify = spec.verify.as_ref();
-        let named = [
-            spec.secret_ref.as_ref(),
-            spec.cert_secret_ref.as_ref(),
-            spec.proxy_secret_ref.as_ref(),
-            verify.and_then(|verify| verify.secret_ref.as_ref()),
-            verify.and_then(|verify| verify.trusted_root_secret_ref.as_ref()),
-        ];
-        named.into_iter().flatten().map(|secret| secret.name.clone()).collect()
+        let named = [&spec.secret_ref, &spec.cert_secret_ref, &spec.proxy_secret_ref];
+        let verify = spec.verify.iter().flat_map(Verification::secrets);
+        named.into_iter().flatten().chain(verify).map(|secret| secret.name.clone()).collect()
     }
 
     fn look<'a>(&'a self, keeper: &'a Keeper) -> BoxFuture<'a, Look<Self::Status>> {
