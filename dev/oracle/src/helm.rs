@@ -46,6 +46,8 @@ pub struct Answers {
 pub fn start(path: &Path) -> Result<(Questions, Answers), HelmError> {
     let mut child = Command::new(path)
         .arg("answer")
+        // Why it died fits into a line.
+        .env("GOTRACEBACK", "none")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
