@@ -10,6 +10,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
 use super::{Call, Function, Kind, Returned, duration, text};
+use crate::template::quote::quote;
 use crate::template::{Method, NilPointer, Object, Value};
 
 use Kind::{Any as Whatever, String as S};
@@ -263,6 +264,20 @@ impl Object for Time {
     fn text(&self) -> Option<String> {
         let layout = "2006-01-02 15:04:05.999999999 -0700 MST";
         Some(layout::format(layout, &self.at, &self.zone))
+    }
+
+    fn go_text(&self) -> Option<String> {
+        let t = &self.at;
+        let (month, day) = (layout::MONTHS[t.month0() as usize], t.day());
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        let zone = match &*self.zone {
+            "UTC" => "time.UTC".to_owned(),
+            zone => format!("time.Location({})", quote(zone.as_bytes())),
+        };
+        let (year, nanosecond) = (t.year(), t.nanosecond());
+        Some(format!(
+            "time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {nanosecond}, {zone})"
+        ))
     }
 
     fn json(&self) -> serde_json::Value {

@@ -114,6 +114,7 @@ fn read_noting(
         depth: 0,
         merges: false,
         broken: false,
+        open: 0,
     };
     reader.document()
 }
@@ -156,12 +157,19 @@ struct Reader<'a> {
     merges: bool,
     /// The text is no YAML from here on.
     broken: bool,
+    /// Sequences and mappings that are not at their end.
+    open: usize,
 }
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, usize), YamlError> {
         let event = self.events.next();
         self.broken = event.is_err();
+        match event {
+            Ok(Event::Sequence { .. } | Event::Mapping { .. }) => self.open += 1,
+            Ok(Event::SequenceEnd | Event::MappingEnd) => self.open -= 1,
+            _ => {}
+        }
         Ok((event?, self.events.line))
     }
 
@@ -257,15 +265,14 @@ impl<'a> Reader<'a> {
     }
 
     fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
-        let of_maps = std::mem::take(&mut self.merges);
+        if std::mem::take(&mut self.merges) {
+            return self.sequence_to_merge();
+        }
         let mut items = Vec::new();
         let mut mistakes = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if of_maps && matches!(event, Event::Scalar { .. } | Event::Sequence { .. }) {
-                return Err(no_merge());
-            }
             if let Event::SequenceEnd = event {
                 let mut first = Mistakes::default();
                 first.set("", mistakes.into_iter().min_by_key(|mistake: &YamlError| mistake.stage));
@@ -278,6 +285,46 @@ impl<'a> Reader<'a> {
             if keep {
                 items.push(item);
             }
+        }
+    }
+
+    /// The value of a `<<`: go-yaml reads it from its end, so that of several mistakes the last one counts.
+    fn sequence_to_merge(&mut self) -> Result<Node, YamlError> {
+        let (open, depth) = (self.open, self.depth);
+        let mut items = Vec::new();
+        let mut mistakes = Mistakes::default();
+        let mut size = 1;
+        let mut wrong = None;
+        loop {
+            let (event, line) = self.next()?;
+            let item = match event {
+                Event::SequenceEnd => break,
+                Event::Scalar { .. } | Event::Sequence { .. } => Err(no_merge()),
+                event => self.node(event, line, true),
+            };
+            match item {
+                Ok(node) => {
+                    size += node.size;
+                    let (item, mistake) = node.printable();
+                    items.push(item);
+                    if mistake.is_some() {
+                        // No key of a text begins so.
+                        mistakes.set("\0<<", mistake);
+                    }
+                }
+                Err(mistake) if self.broken => return Err(mistake),
+                Err(mistake) => {
+                    wrong = Some(mistake);
+                    self.depth = depth;
+                    while self.open > open {
+                        self.next()?;
+                    }
+                }
+            }
+        }
+        match wrong {
+            Some(mistake) => Err(mistake),
+            None => Ok(Node { size, mistakes, ..Value::Array(items).into() }),
         }
     }
 
