@@ -14,6 +14,7 @@
 //! - [`hostile`]: a registry of our own that sends wrong, endless or broken answers
 //! - [`busy`]: a registry of our own that limits, fails or redirects
 //! - [`in_the_clear`]: redirects and token services without TLS
+//! - [`signatures`]: keyless ones and those of Notation, made by genuine libraries
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
@@ -30,6 +31,7 @@ mod mirrored;
 mod pages;
 mod proxied;
 mod sign_in;
+mod signatures;
 mod support;
 mod tokens;
 mod transfers;
