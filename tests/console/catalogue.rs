@@ -86,7 +86,8 @@ async fn all_versions_come_in_pages() {
     assert_eq!(versions, wanted);
     // Whatever is known is not asked for again, by the page either.
     let asked = shelf.0.load(Ordering::SeqCst);
-    assert!(asked >= 1 + 2 * 25, "{asked}");
+    // The list, and of each version its digest and its archive.
+    assert!(asked > 2 * 25, "{asked}");
     let browser = Browser::sign_in(&console).await;
     let page = browser.get("/charts/qdrant-operator").await;
     assert_eq!(page.status, 200, "{}", page.text);
