@@ -55,21 +55,35 @@ pub(super) fn execute(
     if pages.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut environment = environment(&allowance);
+    let mut environment = caught(|| load(&pages, &allowance))?;
+    let mut rendered = BTreeMap::new();
+    for page in pages.iter().filter(|page| !context::is_partial(&page.path)) {
+        environment.set_fuel(Some(allowance.steps_left()));
+        let text = caught(|| run(&environment, page, &allowance))?;
+        rendered.insert(page.path.clone(), text);
+    }
+    Ok(rendered)
+}
+
+/// MiniJinja panics on some templates: `loop` called from a block jumps to somewhere else.
+fn caught<T>(work: impl FnOnce() -> Result<T, JinjaError>) -> Result<T, JinjaError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(JinjaError::new("templates", 0, "MiniJinja cannot run a template of this chart"))
+    })
+}
+
+/// All templates, each as it is to run.
+fn load(pages: &[Page], allowance: &Arc<Allowance>) -> Result<Environment<'static>, JinjaError> {
+    let mut environment = environment(allowance);
     let mut rewriter = Rewriter::new();
-    for page in &pages {
+    for page in pages {
         let text = rewriter.rewrite(&page.path, &page.text, &syntax())?;
         let added = environment.add_template_owned(page.path.clone(), text);
         added.map_err(|error| JinjaError::of(&page.path, &error))?;
     }
-    operators::add_texts(&mut environment, rewriter.texts, &allowance);
-    set_paths(&mut environment, &allowance, rewriter.names);
-    let mut rendered = BTreeMap::new();
-    for page in pages.iter().filter(|page| !context::is_partial(&page.path)) {
-        environment.set_fuel(Some(allowance.steps_left()));
-        rendered.insert(page.path.clone(), run(&environment, page, &allowance)?);
-    }
-    Ok(rendered)
+    operators::add_texts(&mut environment, rewriter.texts, allowance);
+    set_paths(&mut environment, allowance, rewriter.names);
+    Ok(environment)
 }
 
 fn run(
@@ -99,9 +113,8 @@ fn environment(allowance: &Arc<Allowance>) -> Environment<'static> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
     let counted = allowance.clone();
-    environment.set_formatter(move |output, state, value| {
-        value::print(&counted, output, state, value)
-    });
+    environment
+        .set_formatter(move |output, state, value| value::print(&counted, output, state, value));
     environment.set_recursion_limit(MAX_DEPTH);
     operators::add(&mut environment, allowance);
     filters::add(&mut environment, allowance);

@@ -7,6 +7,7 @@ use minijinja::value::{Kwargs, Rest, ValueKind, ValueOrKwargs, from_args};
 use minijinja::{Environment, Error, State, Value};
 
 use super::allowance::{Allowance, CONTAINER, ENTRY, ITEM};
+use super::held::Held;
 use super::operators::made_by;
 
 /// How much of its arguments a filter looks at.
@@ -98,7 +99,7 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
 fn glance(allowance: &Allowance, arguments: &[Value]) -> Result<(), Error> {
     let size = arguments.first().map_or(0, |piped| match piped.as_bytes() {
         Some(bytes) => bytes.len() / 64,
-        None => piped.len().unwrap_or(0) / 8,
+        None => Held::count(piped) / 8,
     });
     allowance.check(size.saturating_mul(8 * ITEM))?;
     allowance.spend(1 + size as u64)
@@ -108,7 +109,7 @@ fn walk(allowance: &Allowance, name: &str, arguments: &[Value]) -> Result<(), Er
     let weight = allowance.weigh(arguments)?;
     let Some(piped) = arguments.first() else { return Ok(()) };
     let given = Given::of(arguments);
-    let len = || piped.len().unwrap_or(0);
+    let len = || Held::count(piped);
     let text = piped.as_str().unwrap_or_default();
     let bytes = usize::try_from(weight.bytes).unwrap_or(usize::MAX);
     let nodes = usize::try_from(weight.nodes).unwrap_or(usize::MAX);
@@ -215,7 +216,7 @@ fn made_of(
             let bytes = match item.kind() {
                 ValueKind::String => item.as_str().map_or(0, str::len),
                 ValueKind::Seq | ValueKind::Iterable => {
-                    CONTAINER.saturating_add(item.len().unwrap_or(0).saturating_mul(ITEM))
+                    CONTAINER.saturating_add(Held::count(&item).saturating_mul(ITEM))
                 }
                 _ => 0,
             };

@@ -50,23 +50,29 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
     environment.remove_global("debug");
     let counted = allowance.clone();
     let range = Value::from_function(minijinja::functions::range);
-    environment.add_function("range", move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-        counted.spend(1)?;
-        let numbers = range.call(state, &given.into_values())?;
-        let mut first = numbers.try_iter()?.filter_map(|number| number.as_i64());
-        let start = first.next().unwrap_or(0);
-        let step = first.next().unwrap_or(start).wrapping_sub(start);
-        let len = numbers.len().unwrap_or(0);
-        Ok::<_, Error>(Value::from_object(Held::Range(start, step, len)))
-    });
+    environment.add_function(
+        "range",
+        move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            counted.spend(1)?;
+            let numbers = range.call(state, &given.into_values())?;
+            let mut first = numbers.try_iter()?.filter_map(|number| number.as_i64());
+            let start = first.next().unwrap_or(0);
+            let step = first.next().unwrap_or(start).wrapping_sub(start);
+            let len = numbers.len().unwrap_or(0);
+            Ok::<_, Error>(Value::from_object(Held::Range(start, step, len)))
+        },
+    );
     let counted = allowance.clone();
     let dict = Value::from_function(minijinja::functions::dict);
-    environment.add_function("dict", move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
-        let given = given.into_values();
-        let entries: usize = given.iter().filter_map(Value::len).sum();
-        counted.check(entries.saturating_mul(ENTRY))?;
-        made_by(&counted, dict.call(state, &given)?)
-    });
+    environment.add_function(
+        "dict",
+        move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            let entries: usize = given.iter().filter_map(Value::len).sum();
+            counted.check(entries.saturating_mul(ENTRY))?;
+            made_by(&counted, dict.call(state, &given)?)
+        },
+    );
     let counted = allowance.clone();
     // They are emptied when the environment ends, and this function with it.
     let namespaces = Namespaces::default();
@@ -80,7 +86,8 @@ fn call(allowance: &Allowance, name: &'static str, arguments: &[Value]) -> Resul
     allowance.check(weight.worst())?;
     let arguments: Vec<template::Value> =
         arguments.iter().map(value::to_template).collect::<Result<_, _>>()?;
-    let environment = template::Environment { budget: allowance.left(), ..template::Environment::system() };
+    let environment =
+        template::Environment { budget: allowance.left(), ..template::Environment::system() };
     let run = Run::new(&environment);
     let returned = functions::call_by_name(name, &arguments, &run);
     let (steps, bytes) = run.spent();

@@ -11,7 +11,7 @@ use super::held::Held;
 use super::namespace::Namespace;
 
 /// MiniJinja's own operators.
-const OPERATORS: [(&str, &str); 7] = [
+const OPERATORS: [(&str, &str); 8] = [
     ("__add", "a + b"),
     ("__sub", "a - b"),
     ("__mul", "a * b"),
@@ -19,10 +19,11 @@ const OPERATORS: [(&str, &str); 7] = [
     ("__floordiv", "a // b"),
     ("__rem", "a % b"),
     ("__concat", "a ~ b"),
+    ("__slice", "a[b:c:d]"),
 ];
 
 pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowance>) {
-    for (name, _) in OPERATORS {
+    for (name, _) in OPERATORS.into_iter().filter(|(name, _)| *name != "__slice") {
         let allowance = allowance.clone();
         let filter = move |left: Operand, right: Operand| {
             operate(&allowance, name, left.into_value(), right.into_value())
@@ -30,11 +31,17 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
         environment.add_filter(name, filter);
     }
     let counted = allowance.clone();
+    environment.add_filter(
+        "__slice",
+        move |of: Operand, start: Operand, stop: Operand, step: Operand| {
+            slice(&counted, [of, start, stop, step].map(Operand::into_value))
+        },
+    );
+    let counted = allowance.clone();
     environment.add_filter("__made", move |made: Operand| made_by(&counted, made.into_value()));
     let counted = allowance.clone();
-    environment.add_filter("__compared", move |value: Operand| {
-        compared(&counted, value.into_value())
-    });
+    environment
+        .add_filter("__compared", move |value: Operand| compared(&counted, value.into_value()));
     let counted = allowance.clone();
     environment.add_filter("__searched", move |value: Operand| {
         // A mapping finds a key without looking at what it holds.
@@ -89,7 +96,7 @@ fn operate(
             allowance.check(worst)?;
         }
         "__add" if is_list(&left) && is_list(&right) => {
-            let items = left.len().unwrap_or(0).saturating_add(right.len().unwrap_or(0));
+            let items = Held::count(&left).saturating_add(Held::count(&right));
             allowance.check(items.saturating_mul(ITEM))?;
             let (list, copied) = Held::concatenated(&left, &right);
             allowance.spend(copied as u64 / 8)?;
@@ -100,7 +107,7 @@ fn operate(
             let times = |many: &Value, by: &Value| {
                 let each = match many.kind() {
                     ValueKind::String => many.as_str().map_or(0, str::len),
-                    _ => many.len().unwrap_or(0).saturating_mul(ITEM),
+                    _ => Held::count(many).saturating_mul(ITEM),
                 };
                 each.saturating_mul(by.as_usize().unwrap_or(0))
             };
@@ -117,11 +124,35 @@ fn operate(
     {
         allowance.check_text(left.len() + right.len())?;
     }
-    made_by(allowance, native(name, left, right)?)
+    made_by(allowance, native(name, [left, right])?)
+}
+
+/// Backwards, MiniJinja panics where nothing is left to be taken.
+fn slice(allowance: &Allowance, [of, start, stop, step]: [Value; 4]) -> Result<Value, Error> {
+    let count = match of.as_bytes() {
+        Some(_) => of.len().unwrap_or(0),
+        None => Held::count(&of),
+    };
+    allowance.spend(1 + count as u64 / 8)?;
+    allowance.check(count.saturating_mul(ITEM))?;
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let place = |given: &Value, otherwise: i64| match given.as_i64() {
+        Some(back) if back < 0 => count.saturating_add(back).max(0),
+        Some(place) => place,
+        None => otherwise,
+    };
+    let (first, last) = (place(&start, count).min(count - 1), place(&stop, 0));
+    let is_empty = count == 0 || (last > 0 && first < last);
+    let sliced = match step.as_i64() {
+        Some(back) if back < 0 && is_empty => [of, Value::from(0), Value::from(0), Value::from(1)],
+        Some(i64::MIN) => [of, start, stop, Value::from(-i64::MAX)],
+        _ => [of, start, stop, step],
+    };
+    made_by(allowance, native("__slice", sliced)?)
 }
 
 /// What MiniJinja's operator gives.
-fn native(name: &str, left: Value, right: Value) -> Result<Value, Error> {
+fn native<const N: usize>(name: &str, operands: [Value; N]) -> Result<Value, Error> {
     static PLAIN: LazyLock<Environment<'static>> = LazyLock::new(|| {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -131,12 +162,13 @@ fn native(name: &str, left: Value, right: Value) -> Result<Value, Error> {
     static EXPRESSIONS: LazyLock<BTreeMap<&str, Expression<'static, 'static>>> =
         LazyLock::new(|| {
             let compiled = OPERATORS.map(|(name, operator)| {
-                (name, PLAIN.compile_expression(operator).expect("an operator and two names"))
+                (name, PLAIN.compile_expression(operator).expect("an operator and names"))
             });
             compiled.into()
         });
     let expression = EXPRESSIONS.get(name).expect("one of the table");
-    expression.eval(Value::from_pairs([("a", left), ("b", right)])).map_err(|error| {
+    let operands = Value::from_pairs(["a", "b", "c", "d"].into_iter().zip(operands));
+    expression.eval(operands).map_err(|error| {
         // The place is that of the template, which is not known here.
         match error.detail() {
             Some(detail) => Error::new(error.kind(), detail.to_owned()),
@@ -148,7 +180,7 @@ fn native(name: &str, left: Value, right: Value) -> Result<Value, Error> {
 /// Charges for a value that an operator made. MiniJinja's iterators become lists.
 pub(super) fn made_by(allowance: &Allowance, made: Value) -> Result<Value, Error> {
     allowance.spend(1)?;
-    let items = || made.len().unwrap_or(0);
+    let items = || Held::count(&made);
     match made.kind() {
         ValueKind::String => {
             // Short ones are part of the value.
@@ -156,13 +188,14 @@ pub(super) fn made_by(allowance: &Allowance, made: Value) -> Result<Value, Error
             allowance.hold_text(if bytes > ITEM { bytes } else { 0 })?;
         }
         ValueKind::Bytes => allowance.hold(items())?,
-        ValueKind::Map => allowance.hold(CONTAINER.saturating_add(items().saturating_mul(ENTRY)))?,
+        ValueKind::Map => {
+            allowance.hold(CONTAINER.saturating_add(items().saturating_mul(ENTRY)))?
+        }
         ValueKind::Seq | ValueKind::Iterable => {
             allowance.spend(items() as u64 / 8)?;
             allowance.hold(CONTAINER.saturating_add(items().saturating_mul(ITEM)))?;
             if made.kind() == ValueKind::Iterable && made.downcast_object_ref::<Held>().is_none() {
-                let listed: Result<_, _> = made.try_iter()?.checked().collect();
-                return listed.map(Held::of);
+                return Held::of(&made);
             }
         }
         _ => {}

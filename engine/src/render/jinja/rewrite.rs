@@ -6,8 +6,9 @@
 //!
 //! - text becomes `{{ N|__text }}`, the text number N; so the formatter sees all that is written, and
 //!   each turn of a loop looks at the clock;
-//! - `a ~ b`, `a + b` … become `a|__concat(b)`, `a|__add(b)` …: chains stay flat, as they were;
-//! - what is compared, or a key, goes through `|__compared`; new lists, mappings and slices through `|__made`;
+//! - `a ~ b`, `a + b`, `a[1:]` … become `a|__concat(b)`, `a|__add(b)`, `a|__slice(1, none, none)` …: chains stay
+//!   flat, as they were;
+//! - what is compared, or a key, goes through `|__compared`; new lists and mappings through `|__made`;
 //! - `{% set ns.x = v %}` becomes `{{ ns|__set("x", v) }}`.
 
 use minijinja::machinery::ast::{self, Stmt};
@@ -432,4 +433,3 @@ fn is_target(expression: &ast::Expr<'_>) -> bool {
         _ => false,
     }
 }
-

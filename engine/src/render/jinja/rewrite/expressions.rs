@@ -2,7 +2,9 @@
 //! deep they nest.
 
 use minijinja::machinery::Span;
-use minijinja::machinery::ast::{BinOpKind, Call, CallArg, CompareOpKind, Expr, GetAttr, UnaryOpKind};
+use minijinja::machinery::ast::{
+    BinOpKind, Call, CallArg, CompareOpKind, Expr, GetAttr, UnaryOpKind,
+};
 use minijinja::value::{Value, ValueKind};
 
 use super::Printer;
@@ -25,9 +27,27 @@ enum Binding {
 
 /// Tests that look at no more than what kind of value there is.
 const GLANCES: [&str; 21] = [
-    "boolean", "defined", "divisibleby", "escaped", "even", "false", "filter", "float", "int",
-    "integer", "iterable", "mapping", "none", "number", "odd", "safe", "sequence", "string",
-    "test", "true", "undefined",
+    "boolean",
+    "defined",
+    "divisibleby",
+    "escaped",
+    "even",
+    "false",
+    "filter",
+    "float",
+    "int",
+    "integer",
+    "iterable",
+    "mapping",
+    "none",
+    "number",
+    "odd",
+    "safe",
+    "sequence",
+    "string",
+    "test",
+    "true",
+    "undefined",
 ];
 
 fn binding(expression: &Expr<'_>) -> Binding {
@@ -124,6 +144,13 @@ impl Printer<'_> {
         match expression {
             Expr::Var(variable) => {
                 self.at(variable.span());
+                // Behind a test MiniJinja takes the operator for a name, which nothing can have.
+                if variable.id == "not" {
+                    self.refuse(
+                        "`not` is no name; are parentheses missing?".into(),
+                        variable.span(),
+                    );
+                }
                 self.name(variable.id, variable.span());
             }
             Expr::Const(constant) => {
@@ -131,16 +158,17 @@ impl Printer<'_> {
                 self.constant(&constant.value);
             }
             Expr::Slice(slice) => {
-                self.bound(&slice.expr, Binding::Postfix);
-                self.write(&["["]);
-                for (index, part) in [&slice.start, &slice.stop, &slice.step].into_iter().enumerate()
+                self.counted(&slice.expr, "__slice(");
+                for (index, part) in
+                    [&slice.start, &slice.stop, &slice.step].into_iter().enumerate()
                 {
-                    self.write(&[if index > 0 { ":" } else { "" }]);
-                    if let Some(part) = part {
-                        self.expression(part);
+                    self.write(&[if index > 0 { ", " } else { "" }]);
+                    match part {
+                        Some(part) => self.expression(part),
+                        None => self.write(&["none"]),
                     }
                 }
-                self.write(&["]|__made"]);
+                self.write(&[")"]);
             }
             Expr::UnaryOp(operation) => match operation.op {
                 UnaryOpKind::Not => {
@@ -152,7 +180,9 @@ impl Printer<'_> {
                     self.bound(&operation.expr, Binding::Minus);
                 }
             },
-            Expr::BinOp(operation) => self.operation(operation.op, &operation.left, &operation.right),
+            Expr::BinOp(operation) => {
+                self.operation(operation.op, &operation.left, &operation.right)
+            }
             Expr::Compare(comparison) => {
                 self.compared(&comparison.expr);
                 for next in &comparison.ops {
@@ -321,7 +351,9 @@ impl Printer<'_> {
         let Some(text) = value.as_str() else {
             let number = f64::try_from(value.clone()).ok().filter(|_| !value.is_integer());
             return match (value.kind(), number) {
-                (ValueKind::Bool, _) => self.write(&[if value.is_true() { "true" } else { "false" }]),
+                (ValueKind::Bool, _) => {
+                    self.write(&[if value.is_true() { "true" } else { "false" }])
+                }
                 (ValueKind::None, _) => self.write(&["none"]),
                 // What is too large to be written otherwise.
                 (_, Some(float)) if float.is_infinite() => self.write(&["1e999"]),
