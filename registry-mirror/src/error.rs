@@ -77,6 +77,15 @@ pub enum Error {
         source: reqwest::Error,
     },
 
+    #[error(
+        "{registry} wants a client certificate that it trusts: give one and its key in its settings"
+    )]
+    ClientCertificate {
+        registry: String,
+        #[source]
+        source: reqwest::Error,
+    },
+
     #[error("{registry} cannot be reached: check name, network and proxy")]
     Unreachable {
         registry: String,
@@ -162,6 +171,7 @@ impl Error {
             Self::DigestMismatch { .. } => "DigestMismatch",
             Self::Truncated { .. } | Self::Interrupted { .. } => "Truncated",
             Self::Tls { .. } => "Tls",
+            Self::ClientCertificate { .. } => "ClientCertificate",
             Self::Unreachable { .. } => "Unreachable",
             Self::TimedOut { .. } => "TimedOut",
             Self::Redirect { .. } => "Redirect",

@@ -12,6 +12,7 @@ mod key;
 mod notation;
 mod policy;
 mod rekor;
+mod timestamp;
 mod trusted_root;
 
 pub use policy::{Mode, Policies, PolicyError};

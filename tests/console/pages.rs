@@ -5,7 +5,7 @@ use pinnace::proto::pinnace::agent::v1::{Component, Hello, Observed, Phase};
 use crate::harness::{ADMIN_KEY, Console, Down};
 
 /// A browser that keeps its cookie.
-struct Browser<'a> {
+pub struct Browser<'a> {
     console: &'a Console,
     cookie: String,
 }
@@ -17,14 +17,14 @@ fn form(console: &Console, path: &str, fields: &[(&str, &str)]) -> reqwest::Requ
     console.http().post(console.url(path)).header("content-type", kind).body(body)
 }
 
-struct Page {
-    status: u16,
-    location: String,
-    text: String,
+pub struct Page {
+    pub status: u16,
+    pub location: String,
+    pub text: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn sign_in(console: &'a Console) -> Self {
+    pub async fn sign_in(console: &'a Console) -> Self {
         let sent = form(console, "/sign-in", &[("key", ADMIN_KEY)]);
         let answer = sent.send().await.unwrap();
         assert_eq!(answer.status(), 303);
@@ -44,7 +44,7 @@ impl<'a> Browser<'a> {
         Page { status, location: location.unwrap_or_default(), text: answer.text().await.unwrap() }
     }
 
-    async fn get(&self, path: &str) -> Page {
+    pub async fn get(&self, path: &str) -> Page {
         self.send(self.console.http().get(self.console.url(path))).await
     }
 

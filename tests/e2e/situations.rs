@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use pinnace_testbed::Space;
+use pinnace_testbed::{Space, tool};
 use serde_json::{Value, json};
 
 use crate::world::{AGENT, OPERATOR, Site, World};
@@ -45,7 +45,7 @@ async fn both_are_upgraded_in_each_situation() {
     assert!(copied.contains("copied"), "{copied}");
     world.link.close("registry.vendor.test:443");
     desk.pinnace(&world.customer, &["mirror", "check", "mirror.yaml", "--to", MIRROR]);
-    account(&site, "mirror-account", "registry.test");
+    account(&site, "mirror-account", "registry.test", "unused");
     let authority = fs::read_to_string(world.customer.ca()).expect("the customer's CA");
     let configuration = json!({
         "chartRepositoryUrl": format!("oci://{MIRROR}/qdrant-charts"),
@@ -65,13 +65,17 @@ async fn both_are_upgraded_in_each_situation() {
     );
     assert_eq!(told, shown);
 
-    // 3. No network but the Console's port, and no registry: a bundle that was carried in is one.
+    // 3. No network but the Console's port, and no registry: a bundle that was carried in is one, with TLS and a
+    //    password. Nodes, the agent and a person's helm pull from it.
     world.publish("1.4.0");
     desk.pinnace(&world.vendor, &["bundle", "key", "bundle.key"]);
     desk.export("1.4.0", "release.bundle", &[]);
     let jump = format!("{}.test:5000", world.customer.name());
     let served = desk.serve("release.bundle", &jump);
-    account(&site, "jump-account", &jump);
+    let stranger = desk.helm_pull(&jump, "1.4.0", "guess");
+    assert!(stranger.is_err_and(|said| said.contains("401") || said.contains("nauthorized")));
+    desk.helm_pull(&jump, "1.4.0", PASSWORD).expect("genuine helm pulls from a bundle");
+    account(&site, "jump-account", &jump, PASSWORD);
     let configuration = json!({
         "chartRepositoryUrl": format!("oci://{jump}/qdrant-charts"),
         "containerRegistryUrl": jump,
@@ -128,10 +132,15 @@ async fn both_are_upgraded_in_each_situation() {
 /// The registry inside of the customer's network, and the path below which the mirror lies.
 const MIRROR: &str = "registry.test/vendor";
 
-/// A pull secret for a registry that asks nobody for it.
-fn account(site: &Site, name: &str, registry: &str) {
+/// Who may read the bundle that is served.
+const USER: &str = "site";
+const PASSWORD: &str = "carried-by-hand";
+
+/// A pull secret.
+fn account(site: &Site, name: &str, registry: &str, password: &str) {
     let server = format!("--docker-server={registry}");
-    let who = ["--docker-username=site", "--docker-password=unused"];
+    let who = [format!("--docker-username={USER}"), format!("--docker-password={password}")];
+    let who = [who[0].as_str(), who[1].as_str()];
     site.kubectl(&[&["create", "secret", "docker-registry", name, &server][..], &who].concat());
 }
 
@@ -239,13 +248,36 @@ impl Desk {
         self.pinnace(&self.world.vendor, &[&args[..], more].concat());
     }
 
+    /// Genuine helm, on a machine of the customer's, with this password.
+    fn helm_pull(&self, registry: &str, version: &str, password: &str) -> Result<(), String> {
+        let (ca, helm_at) = (self.world.customer.ca().display().to_string(), tool("helm"));
+        let helm_at = helm_at.display().to_string();
+        let helm = |args: &[&str]| {
+            let mut command = self.world.customer.enter(&helm_at);
+            command.current_dir(&self.folder).args(args).args(["--ca-file", &ca]);
+            for folder in ["HOME", "HELM_CONFIG_HOME", "HELM_CACHE_HOME", "HELM_DATA_HOME"] {
+                command.env(folder, self.folder.join("helm"));
+            }
+            let run = command.output().expect("helm");
+            let said = String::from_utf8_lossy(&run.stderr).into_owned();
+            if run.status.success() { Ok(()) } else { Err(said) }
+        };
+        helm(&["registry", "login", registry, "-u", USER, "-p", password])?;
+        let chart = format!("oci://{registry}/qdrant-charts/qdrant-operator");
+        helm(&["pull", &chart, "--version", version])?;
+        let file = self.folder.join(format!("qdrant-operator-{version}.tgz"));
+        if file.exists() { Ok(()) } else { Err("helm has pulled nothing".to_owned()) }
+    }
+
     /// On the customer's jump host: the bundle as a registry, until it is dropped.
     fn serve(&self, file: &str, address: &str) -> Served {
         let pki = self.world.customer.ca();
         let pki = pki.parent().expect("a folder");
+        fs::write(self.folder.join("password"), PASSWORD).expect("written");
         let mut command = self.command(&self.world.customer);
         command
             .args(["bundle", "serve", file, "--key", "bundle.key.pub", "--listen", "0.0.0.0:5000"])
+            .args(["--username", USER, "--password-file", "password"])
             .arg("--tls-cert")
             .arg(pki.join("tls.crt"))
             .arg("--tls-key")
@@ -253,9 +285,12 @@ impl Desk {
             .stdout(Stdio::null());
         let served = Served(command.spawn().expect("pinnace serves"));
         let url = format!("https://{address}/v2/");
+        let who = format!("{USER}:{PASSWORD}");
         let wait =
             ["--silent", "--fail", "--retry", "50", "--retry-delay", "0", "--retry-connrefused"];
-        self.world.customer.run("curl", &[&wait[..], &["--retry-max-time", "30", &url]].concat());
+        self.world
+            .customer
+            .run("curl", &[&wait[..], &["--retry-max-time", "30", "--user", &who, &url]].concat());
         served
     }
 }

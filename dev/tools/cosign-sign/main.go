@@ -1,16 +1,20 @@
-// Cosign-sign signs an image as `cosign sign --key` does, with the packages that cosign is made of and a new
-// key, and writes the signature to the image's registry, over HTTP. Cosign as a whole brings 1.5 GB of
-// modules for clouds and hardware keys.
+// Cosign-sign signs an image as `cosign sign` does, with the packages that cosign is made of and a new key, and
+// writes the signature to the image's registry, over HTTP. Cosign as a whole brings 1.5 GB of modules for clouds
+// and hardware keys.
 //
-//	cosign-sign tag|referrer|bundle IMAGE@DIGEST   prints the public key, in PEM
+//	cosign-sign tag|referrer|bundle IMAGE@DIGEST   by key; prints the public key, in PEM
+//	cosign-sign rekor1|rekor2 IMAGE@DIGEST         keyless; prints the bundle and its trusted root, in JSON
+//	cosign-sign rekor1|rekor2 DIGEST               the same, written nowhere
 package main
 
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	intoto "github.com/in-toto/attestation/go/v1"
@@ -26,18 +30,21 @@ import (
 
 func main() {
 	if len(os.Args) != 3 {
-		fmt.Fprintln(os.Stderr, "usage: cosign-sign tag|referrer|bundle IMAGE@DIGEST")
+		fmt.Fprintln(os.Stderr, "usage: cosign-sign tag|referrer|bundle|rekor1|rekor2 IMAGE@DIGEST")
 		os.Exit(2)
 	}
-	public, err := run(os.Args[1], os.Args[2])
+	printed, err := run(os.Args[1], os.Args[2])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "cosign-sign:", err)
 		os.Exit(1)
 	}
-	fmt.Print(public)
+	fmt.Print(printed)
 }
 
 func run(form, image string) (string, error) {
+	if form == "rekor1" || form == "rekor2" {
+		return keyless(form, image)
+	}
 	digest, err := name.NewDigest(image, name.Insecure)
 	if err != nil {
 		return "", err
@@ -52,7 +59,7 @@ func run(form, image string) (string, error) {
 	case "bundle":
 		err = bundle(digest, key)
 	default:
-		err = errors.New("the form is tag, referrer or bundle")
+		err = errors.New("the form is tag, referrer, bundle, rekor1 or rekor2")
 	}
 	if err != nil {
 		return "", err
@@ -90,13 +97,7 @@ func simple(form string, digest name.Digest, key sign.Keypair) error {
 
 // bundle makes the form of cosign 3: a statement about the image in a sigstore bundle, as a referrer.
 func bundle(digest name.Digest, key sign.Keypair) error {
-	hash := digest.DigestStr()[len("sha256:"):]
-	statement, err := protojson.Marshal(&intoto.Statement{
-		Type:          intoto.StatementTypeUri,
-		Subject:       []*intoto.ResourceDescriptor{{Digest: map[string]string{"sha256": hash}}},
-		PredicateType: types.CosignSignPredicateType,
-		Predicate:     &structpb.Struct{},
-	})
+	statement, err := statement(digest.DigestStr())
 	if err != nil {
 		return err
 	}
@@ -110,4 +111,38 @@ func bundle(digest name.Digest, key sign.Keypair) error {
 		return err
 	}
 	return ociremote.WriteAttestationNewBundleFormat(digest, text, types.CosignSignPredicateType)
+}
+
+// keyless makes the same, signed by a certificate that names the signer.
+func keyless(form, image string) (string, error) {
+	_, hash, found := strings.Cut(image, "sha256:")
+	if !found {
+		return "", errors.New("give a digest")
+	}
+	statement, err := statement("sha256:" + hash)
+	if err != nil {
+		return "", err
+	}
+	made, err := newKeyless(form, statement, hash)
+	if err != nil {
+		return "", err
+	}
+	if digest, err := name.NewDigest(image, name.Insecure); err == nil {
+		err = ociremote.WriteAttestationNewBundleFormat(digest, made.Bundle, types.CosignSignPredicateType)
+		if err != nil {
+			return "", err
+		}
+	}
+	text, err := json.Marshal(made)
+	return string(text), err
+}
+
+func statement(digest string) ([]byte, error) {
+	hash := strings.TrimPrefix(digest, "sha256:")
+	return protojson.Marshal(&intoto.Statement{
+		Type:          intoto.StatementTypeUri,
+		Subject:       []*intoto.ResourceDescriptor{{Digest: map[string]string{"sha256": hash}}},
+		PredicateType: types.CosignSignPredicateType,
+		Predicate:     &structpb.Struct{},
+	})
 }

@@ -84,18 +84,13 @@ pub async fn export(
     progress.step("Writing blobs");
     progress.expect(here.len(), here.iter().map(|wanted| wanted.blob.size).sum());
     let mut writing = Writing::start(export.to, export.compression);
-    for (name, bytes) in files {
-        writing.file(name, bytes.len() as u64).await?;
-        writing.bytes(bytes).await?;
-    }
-    let manifests = &plan.manifests;
     // A manifest can be a layer, too: then it is in the tar already.
+    let manifests = &plan.manifests;
     let rest = here.iter().filter(|wanted| !manifests.contains_key(&wanted.blob.digest));
-    let mut ready = stream::iter(rest.map(|wanted| fetch(wanted))).buffered(AHEAD);
-    while let Some(next) = ready.try_next().await? {
-        blob(&mut writing, next, progress).await?;
+    if let Err(error) = fill(&mut writing, files, rest.copied(), progress).await {
+        writing.give_up().await;
+        return Err(error);
     }
-    drop(ready);
     let bytes = writing.finish().await?;
     Ok(Exported {
         digest,
@@ -105,6 +100,23 @@ pub async fn export(
         left_out: left_out.len(),
         bytes,
     })
+}
+
+async fn fill<'a>(
+    writing: &mut Writing,
+    files: Vec<(String, Bytes)>,
+    blobs: impl Iterator<Item = &'a Wanted>,
+    progress: &dyn Progress,
+) -> Result<(), BundleError> {
+    for (name, bytes) in files {
+        writing.file(name, bytes.len() as u64).await?;
+        writing.bytes(bytes).await?;
+    }
+    let mut ready = stream::iter(blobs.map(fetch)).buffered(AHEAD);
+    while let Some(next) = ready.try_next().await? {
+        blob(writing, next, progress).await?;
+    }
+    Ok(())
 }
 
 async fn fetch(wanted: &Wanted) -> Result<Ready<'_>, BundleError> {

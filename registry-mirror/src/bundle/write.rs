@@ -62,6 +62,14 @@ impl Writing {
         self.outcome().await
     }
 
+    /// Waits until nothing of it is left.
+    pub(super) async fn give_up(self) {
+        let Self { parts, writer, .. } = self;
+        drop(parts);
+        // It fails, since it was not told of an end.
+        let _ = writer.await;
+    }
+
     async fn send(&mut self, part: Part) -> Result<(), BundleError> {
         if self.parts.send(part).await.is_ok() {
             return Ok(());

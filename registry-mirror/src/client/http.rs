@@ -39,6 +39,8 @@ pub(super) fn explain(error: reqwest::Error, reference: &Reference) -> Error {
     let source = error.without_url();
     if source.is_redirect() || (source.is_builder() && !source.is_connect()) {
         Error::Redirect { registry, reference, source }
+    } else if wants_certificate(&source) {
+        Error::ClientCertificate { registry, source }
     } else if is_tls(&source) {
         Error::Tls { registry, source }
     } else if source.is_timeout() && !source.is_connect() {
@@ -59,6 +61,29 @@ pub(super) fn broken_off(
     }
     let (registry, reference) = (reference.host().to_owned(), reference.clone());
     Error::Interrupted { what, registry, reference, source: error.without_url() }
+}
+
+/// True if the other side has said that it does not know us. With TLS 1.3 it says so when the
+/// handshake is over for us; of what TLS has made of that, the text alone comes through HTTP.
+fn wants_certificate(error: &reqwest::Error) -> bool {
+    const SAID: &str = "received fatal alert: ";
+    const ALERTS: [&str; 6] = [
+        "CertificateRequired",
+        "BadCertificate",
+        "UnsupportedCertificate",
+        "CertificateUnknown",
+        "CertificateExpired",
+        "UnknownCA",
+    ];
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if text.split_once(SAID).is_some_and(|(_, alert)| ALERTS.contains(&alert)) {
+            return true;
+        }
+        next = cause.source();
+    }
+    false
 }
 
 /// Looks through the chain of causes; an I/O error hides the one that it wraps.

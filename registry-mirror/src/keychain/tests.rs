@@ -78,3 +78,52 @@ async fn a_document_of_somebody_elses_runs_nothing() {
     assert!(error.to_string().contains("Secret s"), "{error}");
     assert!(!format!("{chain:?}").contains("dTpw"), "{chain:?}");
 }
+
+/// Set for the child of the next test, which is this program again with other helpers on its path.
+const CHILD: &str = "PINNACE_TEST_HELPERS";
+
+#[tokio::test]
+async fn child_with_helpers() {
+    let Some(config) = std::env::var_os(CHILD) else { return };
+    let chain = Keychain::file(config);
+    let of = async |host: &str| chain.credentials(host).await;
+    assert_eq!(of("r.test").await.unwrap(), Credentials::basic("u", "of r.test"));
+    assert_eq!(of("token.test").await.unwrap(), Credentials::IdentityToken("t".into()));
+    assert_eq!(of("unknown.test").await.unwrap(), Credentials::Anonymous);
+    for (host, why) in [("broken.test", "ended with"), ("strange.test", "not JSON")] {
+        let error = of(host).await.unwrap_err().to_string();
+        assert!(error.contains(why) && error.contains(host), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+/// Programs as docker and the clouds have them, asked for each registry.
+#[test]
+fn helpers_are_asked_over_stdin() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let script = r#"#!/bin/sh
+read -r host
+case $host in
+  r.test) echo '{"ServerURL":"r.test","Username":"u","Secret":"of r.test"}' ;;
+  token.test) echo '{"Username":"<token>","Secret":"t"}' ;;
+  unknown.test) echo 'credentials not found in native keychain'; exit 1 ;;
+  strange.test) echo 'hunter2' ;;
+  *) echo 'hunter2' >&2; exit 3 ;;
+esac
+"#;
+    let config = r#"{"credsStore":"made-up"}"#;
+    let folder = folder(&[("docker-credential-made-up", script), ("config.json", config)]);
+    let helper = folder.path().join("docker-credential-made-up");
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let others = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::split_paths(&others);
+    let path = std::env::join_paths([folder.path().to_owned()].into_iter().chain(path)).unwrap();
+    let run = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "keychain::tests::child_with_helpers"])
+        .env(CHILD, folder.path().join("config.json"))
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&run.stdout);
+    assert!(run.status.success() && said.contains("1 passed"), "{said}");
+}

@@ -6,7 +6,7 @@ use futures::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::{MirrorError, optional};
 use crate::{
-    client::Client, digest::Digest, error::Error, manifest::Manifest, reference::Reference,
+    client::Client, digest::Digest, manifest::Manifest, reference::Reference,
     registries::Registries,
 };
 
@@ -30,20 +30,17 @@ pub async fn prune(
     needed: &[Reference],
     repositories: &[Reference],
 ) -> Result<Vec<Extra>, MirrorError> {
-    let mut by_repository: BTreeMap<String, Vec<&Reference>> = BTreeMap::new();
+    let mut by_repository: BTreeMap<String, (Reference, Vec<&Reference>)> = BTreeMap::new();
+    let looked_at = |at: &Reference| (at.repository_only(), Vec::new());
     for repository in repositories {
-        by_repository.entry(repository.path()).or_default();
+        by_repository.entry(repository.path()).or_insert_with(|| looked_at(repository));
     }
     for reference in needed {
-        by_repository.entry(reference.path()).or_default().push(reference);
+        let entry = by_repository.entry(reference.path()).or_insert_with(|| looked_at(reference));
+        entry.1.push(reference);
     }
     let mut extra = Vec::new();
-    for (path, needed) in by_repository {
-        let repository = Reference::parse(&path).map_err(Error::from);
-        let repository = match repository {
-            Ok(repository) => repository,
-            Err(error) => return Err(MirrorError::target(needed[0], error)),
-        };
+    for (repository, needed) in by_repository.into_values() {
         let client = registries.client(&repository).await;
         let client = client.map_err(|error| MirrorError::target(&repository, error))?;
         extra.extend(of_repository(&client, &repository, &needed).await?);

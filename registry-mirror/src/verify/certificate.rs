@@ -12,9 +12,22 @@ use super::key::Key;
 
 /// id-kp-codeSigning, 1.3.6.1.5.5.7.3.3.
 const CODE_SIGNING: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 3];
+/// id-kp-timeStamping, 1.3.6.1.5.5.7.3.8.
+const TIME_STAMPING: &[u8] = &[0x2B, 6, 1, 5, 5, 7, 3, 8];
 /// Fulcio's extensions for the issuer of the token: as raw text, and as a DER string.
 const ISSUER_V1: &str = "1.3.6.1.4.1.57264.1.1";
 const ISSUER_V2: &str = "1.3.6.1.4.1.57264.1.8";
+
+/// What a certificate must be for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// It must say so.
+    CodeSigning,
+    /// It may say nothing, and must not say other things alone: Notation's rule.
+    CodeSigningOrAny,
+    /// It must say so.
+    TimeStamping,
+}
 
 /// What a signer's certificate says.
 #[derive(Debug, Clone)]
@@ -29,7 +42,14 @@ pub(super) struct Leaf {
     pub subject: Vec<(String, String)>,
     pub not_before: i64,
     pub not_after: i64,
+    /// `None` if it says nothing of what it is for.
+    uses: Option<Uses>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Uses {
     code_signing: bool,
+    time_stamping: bool,
 }
 
 impl Leaf {
@@ -50,7 +70,10 @@ impl Leaf {
             subject: subject(&certificate),
             not_before: validity.not_before.timestamp(),
             not_after: validity.not_after.timestamp(),
-            code_signing: usage.is_some_and(|usage| usage.value.code_signing),
+            uses: usage.map(|usage| Uses {
+                code_signing: usage.value.code_signing,
+                time_stamping: usage.value.time_stamping,
+            }),
         })
     }
 
@@ -60,9 +83,21 @@ impl Leaf {
         authorities: &[Vec<u8>],
         between: &[Vec<u8>],
         at: i64,
+        purpose: Purpose,
     ) -> Result<(), String> {
-        if !self.code_signing {
-            return Err("the signer's certificate is not one for signing code".to_owned());
+        let (fits, name, usage) = match purpose {
+            Purpose::CodeSigning => {
+                (self.uses.is_some_and(|uses| uses.code_signing), "signing code", CODE_SIGNING)
+            }
+            Purpose::CodeSigningOrAny => {
+                (self.uses.is_none_or(|uses| uses.code_signing), "signing code", CODE_SIGNING)
+            }
+            Purpose::TimeStamping => {
+                (self.uses.is_some_and(|uses| uses.time_stamping), "timestamps", TIME_STAMPING)
+            }
+        };
+        if !fits {
+            return Err(format!("the signer's certificate is not one for {name}"));
         }
         if at < self.not_before || at > self.not_after {
             return Err("the signer's certificate was not valid at that time".to_owned());
@@ -87,7 +122,7 @@ impl Leaf {
                     &anchors,
                     &between,
                     time,
-                    KeyUsage::required_if_present(CODE_SIGNING),
+                    KeyUsage::required_if_present(usage),
                     None,
                     None,
                 )

@@ -2,7 +2,7 @@
 //! referrers. By public key, or keyless: by a certificate that names who signed.
 
 use super::{
-    certificate::Leaf,
+    certificate::{Leaf, Purpose},
     identity::Identity,
     key::Key,
     rekor::{Entry, Signed},
@@ -26,7 +26,7 @@ pub(super) enum Signer {
 /// The parts of either form of signature.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// What the log names by its hash.
+    /// What is said of the image.
     pub payload: Vec<u8>,
     /// What the signature covers: the payload, or an envelope around it.
     pub message: Vec<u8>,
@@ -34,6 +34,8 @@ pub(super) struct Parts {
     /// DER of the signer's certificate, and of what is between it and an authority.
     pub certificates: Vec<Vec<u8>>,
     pub entry: Option<Entry>,
+    /// Timestamps of the signature, by authorities.
+    pub stamps: Vec<Vec<u8>>,
 }
 
 impl Signer {
@@ -62,15 +64,16 @@ fn keyless(root: &TrustedRoot, identities: &[Identity], parts: &Parts) -> Result
         return Err("it does not fit its certificate".to_owned());
     }
     let entry = parts.entry.as_ref().ok_or("it carries no entry of a transparency log")?;
-    let (payload, signature) = (&parts.payload, &parts.signature);
+    let Parts { payload, message, signature, stamps, .. } = parts;
     let certificate = leaf.der.as_slice();
-    let at = entry.check(root, Signed { payload, signature, certificate })?;
+    let at = entry.check(root, Signed { payload, message, signature, certificate, stamps })?;
     let mut why = "no authority of the trusted root was valid at that time".to_owned();
     let valid = root.authorities.iter().filter(|authority| authority.valid.holds(at));
     let trusted = valid.into_iter().any(|authority| {
         let (top, below) = authority.chain.split_last().expect("a chain is not empty");
         let between: Vec<Vec<u8>> = between.iter().chain(below).cloned().collect();
-        let checked = leaf.check_chain(std::slice::from_ref(top), &between, at);
+        let checked =
+            leaf.check_chain(std::slice::from_ref(top), &between, at, Purpose::CodeSigning);
         checked.map_err(|error| why = error).is_ok()
     });
     if !trusted {

@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    certificate::Leaf,
+    certificate::{Leaf, Purpose},
     key::{Key, Kind},
 };
 use crate::digest::Digest;
@@ -80,7 +80,7 @@ impl Store {
         if !leaf.key.verifies_by(algorithm, message.as_bytes(), &signature) {
             return Err("it does not fit its certificate".to_owned());
         }
-        leaf.check_chain(&self.authorities, between, now)?;
+        leaf.check_chain(&self.authorities, between, now, Purpose::CodeSigningOrAny)?;
         let named = leaf.subject.iter().map(|(name, value)| format!("{name}={value}"));
         let named = named.collect::<Vec<_>>().join(", ");
         if self.subjects.iter().any(|subject| subject.fits(&leaf.subject)) {

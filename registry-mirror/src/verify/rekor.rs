@@ -6,8 +6,10 @@ use rustls::pki_types::{CertificateDer, pem::PemObject as _};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::trusted_root::{Log, TrustedRoot};
-use crate::digest::Digest;
+use super::{
+    timestamp,
+    trusted_root::{Log, TrustedRoot},
+};
 
 /// An entry as a signature carries it.
 #[derive(Debug, Clone)]
@@ -16,9 +18,9 @@ pub(super) struct Entry {
     pub body: Vec<u8>,
     pub log_id: Vec<u8>,
     pub log_index: i64,
-    /// Seconds since 1970. The log's promise covers it.
+    /// Seconds since 1970. The log's promise covers it, and without one it means nothing.
     pub integrated: i64,
-    /// SignedEntryTimestamp.
+    /// SignedEntryTimestamp. Logs of Rekor's second version give none.
     pub promise: Option<Vec<u8>>,
     pub proof: Option<Proof>,
 }
@@ -35,33 +37,40 @@ pub(super) struct Proof {
 /// What was signed, for the log's entry to be held against.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Signed<'a> {
-    /// The bytes whose sha256 the entry names: the payload of either kind of signature.
+    /// Of these bytes, or of the message, the entry names the sha256, as its kind has it.
     pub payload: &'a [u8],
+    /// What the signature covers.
+    pub message: &'a [u8],
     pub signature: &'a [u8],
     /// DER of the signer's certificate.
     pub certificate: &'a [u8],
+    /// Timestamps of the signature.
+    pub stamps: &'a [Vec<u8>],
 }
 
 impl Entry {
-    /// The time at which the log took the signature in, after everything about it was checked.
+    /// The time at which the log, or an authority for timestamps, saw the signature, after
+    /// everything about both was checked.
     pub(super) fn check(&self, root: &TrustedRoot, signed: Signed<'_>) -> Result<i64, String> {
         let log = root.log(&self.log_id).ok_or("its log is not in the trusted root")?;
-        if !log.valid.holds(self.integrated) {
+        // Only the promise signs the time; a proof alone does not tell when.
+        let at = match &self.promise {
+            Some(promise) if log.key.verifies(self.promised().as_bytes(), promise) => {
+                self.integrated
+            }
+            Some(_) => return Err("the log did not sign its entry".to_owned()),
+            None => timestamp::time(&root.stampers, signed.stamps, signed.signature)?,
+        };
+        if !log.valid.holds(at) {
             return Err("its log was not trusted at that time".to_owned());
         }
-        // Only the promise signs the time; a proof alone does not tell when.
-        let promise = self.promise.as_ref().ok_or(
-            "the log's entry has no signed time (SignedEntryTimestamp), which is needed to check \
-             it without a network",
-        )?;
-        if !log.key.verifies(self.promised().as_bytes(), promise) {
-            return Err("the log did not sign its entry".to_owned());
-        }
-        if let Some(proof) = &self.proof {
-            proof.check(log, &self.body)?;
+        match &self.proof {
+            Some(proof) => proof.check(log, &self.body)?,
+            None if self.promise.is_some() => {}
+            None => return Err("nothing proves that its entry is in the log".to_owned()),
         }
         is_about(&self.body, signed)?;
-        Ok(self.integrated)
+        Ok(at)
     }
 
     /// The canonical JSON that the promise signs.
@@ -143,22 +152,43 @@ fn is_about(body: &[u8], signed: Signed<'_>) -> Result<(), String> {
         serde_json::from_slice(body).map_err(|_| "the log's entry is not JSON".to_owned())?;
     let text = |path: &str| entry.pointer(path).and_then(Value::as_str).unwrap_or_default();
     let decoded = |path: &str| STANDARD.decode(text(path)).unwrap_or_default();
-    let (hash, signature, certificate) = match (text("/kind"), text("/apiVersion")) {
+    let pem = |path: &str| {
+        let der = CertificateDer::from_pem_slice(&decoded(path)).ok();
+        der.map(|der| der.to_vec()).unwrap_or_default()
+    };
+    let hex = |path: &str| hex::decode(text(path)).unwrap_or_default();
+    let Signed { payload, message, .. } = signed;
+    let (of, hash, signature, certificate) = match (text("/kind"), text("/apiVersion")) {
         ("hashedrekord", "0.0.1") => (
-            text("/spec/data/hash/value"),
+            message,
+            hex("/spec/data/hash/value"),
             decoded("/spec/signature/content"),
-            decoded("/spec/signature/publicKey/content"),
+            pem("/spec/signature/publicKey/content"),
+        ),
+        ("hashedrekord", "0.0.2") => (
+            message,
+            decoded("/spec/hashedRekordV002/data/digest"),
+            decoded("/spec/hashedRekordV002/signature/content"),
+            decoded("/spec/hashedRekordV002/signature/verifier/x509Certificate/rawBytes"),
         ),
         ("dsse", "0.0.1") => (
-            text("/spec/payloadHash/value"),
+            payload,
+            hex("/spec/payloadHash/value"),
             decoded("/spec/signatures/0/signature"),
-            decoded("/spec/signatures/0/verifier"),
+            pem("/spec/signatures/0/verifier"),
+        ),
+        ("dsse", "0.0.2") => (
+            payload,
+            decoded("/spec/dsseV002/payloadHash/digest"),
+            decoded("/spec/dsseV002/signatures/0/content"),
+            decoded("/spec/dsseV002/signatures/0/verifier/x509Certificate/rawBytes"),
         ),
         ("intoto", "0.0.2") => (
-            text("/spec/content/payloadHash/value"),
+            payload,
+            hex("/spec/content/payloadHash/value"),
             // Twice, since the envelope's own text is encoded again.
             STANDARD.decode(decoded("/spec/content/envelope/signatures/0/sig")).unwrap_or_default(),
-            decoded("/spec/content/envelope/signatures/0/publicKey"),
+            pem("/spec/content/envelope/signatures/0/publicKey"),
         ),
         (kind, version) => {
             let kind: String = kind.chars().take(40).collect();
@@ -166,10 +196,9 @@ fn is_about(body: &[u8], signed: Signed<'_>) -> Result<(), String> {
             return Err(format!("the log's entry is of a kind not known here: {kind} {version}"));
         }
     };
-    let named = CertificateDer::from_pem_slice(&certificate).ok();
-    if hash != Digest::of(signed.payload).hex()
+    if hash != Sha256::digest(of).as_slice()
         || signature != signed.signature
-        || named.as_deref() != Some(signed.certificate)
+        || certificate != signed.certificate
     {
         return Err("the log's entry is about another signature".to_owned());
     }

@@ -17,8 +17,12 @@ macro_rules! fixture {
 }
 
 const BUNDLE: &str = fixture!("cosign-bundle.json");
-const KEYLESS: &str = fixture!("keyless/bundle.json");
-const ROOT: &str = fixture!("keyless/trusted_root.json");
+/// Of a log that signs the time.
+const KEYLESS: &str = fixture!("keyless/rekor1-bundle.json");
+const ROOT: &str = fixture!("keyless/rekor1-root.json");
+/// Of one that does not: an authority for timestamps does.
+const STAMPED: &str = fixture!("keyless/rekor2-bundle.json");
+const STAMPED_ROOT: &str = fixture!("keyless/rekor2-root.json");
 const NOTATION: &str = fixture!("notation.json");
 
 fn digest() -> Digest {
@@ -162,7 +166,7 @@ fn keyless_and_the_log() {
     let changed = with(KEYLESS, entry, |value| {
         value.as_object_mut().unwrap().remove("inclusionPromise");
     });
-    refused(&build(), bundle(&changed), "no signed time");
+    refused(&build(), bundle(&changed), "tells when it was made");
     let changed = with(KEYLESS, "/verificationMaterial/tlogEntries", |value| *value = json!([]));
     refused(&build(), bundle(&changed), "no entry of a transparency log");
     let changed = with(KEYLESS, &at("/logId/keyId"), flip);
@@ -173,6 +177,52 @@ fn keyless_and_the_log() {
         *value = value.as_str().unwrap().replacen("rekor", "other", 1).into();
     });
     refused(&build(), bundle(&changed), "did not sign the tree");
+}
+
+#[test]
+fn keyless_and_the_timestamp() {
+    let build = || {
+        json!({ "keyless": { "trustedRoot": STAMPED_ROOT, "identities": [
+            { "issuer": "https://issuer.example.com", "subject": "build@example.com" },
+        ] } })
+    };
+    judged(&build(), bundle(STAMPED), NOW + 4000 * DAY).unwrap();
+    let stamp =
+        "/verificationMaterial/timestampVerificationData/rfc3161Timestamps/0/signedTimestamp";
+    let original = serde_json::from_str::<Value>(STAMPED).unwrap();
+    let original = STANDARD.decode(original.pointer(stamp).unwrap().as_str().unwrap()).unwrap();
+    let stamped =
+        |bytes: &[u8]| with(STAMPED, stamp, |value| *value = STANDARD.encode(bytes).into());
+    // Whatever bit is another, it either does not count or was none that is signed; and nothing that is cut off does.
+    let mut harmless = 0;
+    for at in 0..original.len() {
+        let mut changed = original.clone();
+        changed[at] ^= 1;
+        harmless += usize::from(judged(&build(), bundle(&stamped(&changed)), NOW).is_ok());
+        judged(&build(), bundle(&stamped(&original[..at])), NOW).unwrap_err();
+    }
+    // Names of algorithms beside those that are used, who signed (its key is known), versions.
+    assert!(harmless < 100, "{harmless} of {} bytes do not matter", original.len());
+    // Its time, which the content's digest protects.
+    let time = original.windows(15).position(|part| part.starts_with(b"20261121")).unwrap();
+    let mut later = original.clone();
+    later[time + 3] = b'7';
+    refused(&build(), bundle(&stamped(&later)), "not what was signed");
+
+    let none = |value: &mut Value| *value = json!([]);
+    let all = "/verificationMaterial/timestampVerificationData/rfc3161Timestamps";
+    refused(&build(), bundle(&with(STAMPED, all, none)), "tells when it was made");
+    let entry = "/verificationMaterial/tlogEntries/0";
+    let unproved = with(STAMPED, entry, |value| {
+        value.as_object_mut().unwrap().remove("inclusionProof");
+    });
+    refused(&build(), bundle(&unproved), "nothing proves");
+    let body = format!("{entry}/canonicalizedBody");
+    let other = with(STAMPED, &body, |value| within(value, "0.0.2", "0.0.3"));
+    refused(&build(), bundle(&other), "does not hold");
+    // One signature's timestamp does not stand for another's.
+    let envelope = "/dsseEnvelope/signatures/0/sig";
+    refused(&build(), bundle(&with(STAMPED, envelope, flip)), "does not fit its certificate");
 }
 
 #[test]

@@ -12,6 +12,8 @@ use super::key::Key;
 pub(super) struct TrustedRoot {
     pub authorities: Vec<Authority>,
     pub logs: Vec<Log>,
+    /// Who says when a signature was seen; the certificate that signs comes first.
+    pub stampers: Vec<Authority>,
 }
 
 /// A certificate authority: its root last, what is between before it.
@@ -49,6 +51,8 @@ struct File {
     tlogs: Vec<FileLog>,
     #[serde(default)]
     certificate_authorities: Vec<FileAuthority>,
+    #[serde(default)]
+    timestamp_authorities: Vec<FileAuthority>,
 }
 
 #[derive(Deserialize)]
@@ -99,29 +103,36 @@ impl TrustedRoot {
     pub(super) fn parse(text: &str) -> Result<Self, String> {
         let file: File = serde_json::from_str(text)
             .map_err(|error| format!("it is not a trusted root of sigstore: {error}"))?;
-        let mut root = Self { authorities: Vec::new(), logs: Vec::new() };
+        let mut logs = Vec::new();
         for log in file.tlogs {
             // Logs with keys of kinds that we do not know cannot vouch for anything.
             let Ok(key) = Key::from_spki(&decode(&log.public_key.raw_bytes)?) else { continue };
             let (id, valid) = (decode(&log.log_id.key_id)?, period(log.public_key.valid_for)?);
-            root.logs.push(Log { id, key, valid });
+            logs.push(Log { id, key, valid });
         }
-        for authority in file.certificate_authorities {
-            let chain = authority.cert_chain.certificates.iter();
-            let chain = chain.map(|raw| decode(&raw.raw_bytes)).collect::<Result<Vec<_>, _>>()?;
-            if !chain.is_empty() {
-                root.authorities.push(Authority { chain, valid: period(authority.valid_for)? });
-            }
-        }
-        if root.authorities.is_empty() || root.logs.is_empty() {
+        let authorities = authorities(file.certificate_authorities)?;
+        if authorities.is_empty() || logs.is_empty() {
             return Err("it names no certificate authority, or no log with a usable key".to_owned());
         }
-        Ok(root)
+        Ok(Self { authorities, logs, stampers: self::authorities(file.timestamp_authorities)? })
     }
 
     pub(super) fn log(&self, id: &[u8]) -> Option<&Log> {
         self.logs.iter().find(|log| log.id == id)
     }
+}
+
+/// Those that have a certificate.
+fn authorities(files: Vec<FileAuthority>) -> Result<Vec<Authority>, String> {
+    let mut authorities = Vec::new();
+    for file in files {
+        let chain = file.cert_chain.certificates.iter();
+        let chain = chain.map(|raw| decode(&raw.raw_bytes)).collect::<Result<Vec<_>, _>>()?;
+        if !chain.is_empty() {
+            authorities.push(Authority { chain, valid: period(file.valid_for)? });
+        }
+    }
+    Ok(authorities)
 }
 
 fn decode(text: &str) -> Result<Vec<u8>, String> {

@@ -2,6 +2,7 @@
 //!
 //! - [`bundles`]: one file with everything, from a real registry and back into one
 //! - [`distribution`]: a real CNCF distribution registry, with charts that `helm push` put there
+//! - [`memory`]: the most that a process takes, for small and large blobs and for endless answers
 //! - [`mirrored`]: copies between real registries, new and old, and copies that are killed
 //! - [`killed`]: SIGKILL in imports and in writes to the cache
 //! - [`beside_oras`]: both ways with oras, and what cosign has signed
@@ -12,8 +13,10 @@
 //! - [`proxied`]: the same through an HTTPS proxy
 //! - [`sign_in`]: token services
 //! - [`hostile`]: a registry of our own that sends wrong, endless or broken answers
+//! - [`misbehaving`]: every fault at every place, in pulls, copies and exports
 //! - [`busy`]: a registry of our own that limits, fails or redirects
 //! - [`in_the_clear`]: redirects and token services without TLS
+//! - [`signatures`]: keyless ones and those of Notation, made by genuine libraries
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
 
@@ -26,10 +29,13 @@ mod elsewhere;
 mod hostile;
 mod in_the_clear;
 mod killed;
+mod memory;
 mod mirrored;
+mod misbehaving;
 mod pages;
 mod proxied;
 mod sign_in;
+mod signatures;
 mod support;
 mod tokens;
 mod transfers;

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// A CONNECT proxy that takes every name to this machine, and remembers the names.
-async fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
+pub async fn proxy() -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
     let seen = Arc::new(Mutex::new(Vec::new()));

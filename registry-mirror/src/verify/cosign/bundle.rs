@@ -31,6 +31,20 @@ struct Material {
     certificate: Option<Raw>,
     x509_certificate_chain: Option<Certificates>,
     tlog_entries: Vec<FileEntry>,
+    timestamp_verification_data: Option<Stamps>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stamps {
+    #[serde(default)]
+    rfc3161_timestamps: Vec<Stamp>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Stamp {
+    signed_timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -104,12 +118,16 @@ pub(in crate::verify) fn parts(text: &[u8], digest: &Digest) -> Result<Parts, St
         certificates.push(decode(&raw.raw_bytes)?);
     }
     let entry = material.tlog_entries.into_iter().next().map(entry).transpose()?;
+    let stamps = material.timestamp_verification_data.map(|data| data.rfc3161_timestamps);
+    let stamps = stamps.into_iter().flatten().map(|stamp| decode(&stamp.signed_timestamp));
+    let stamps = stamps.collect::<Result<_, _>>()?;
     Ok(Parts {
         message: encoded(&envelope.payload_type, &payload),
         signature: decode(&signature.sig)?,
         payload,
         certificates,
         entry,
+        stamps,
     })
 }
 

@@ -65,7 +65,14 @@ pub(in crate::verify) fn parts(
     }
     let entry = annotations.get(LOG).map(|text| entry(text)).transpose()?;
     let payload = payload.to_vec();
-    Ok(Parts { message: payload.clone(), payload, signature, certificates, entry })
+    Ok(Parts {
+        message: payload.clone(),
+        payload,
+        signature,
+        certificates,
+        entry,
+        stamps: Vec::new(),
+    })
 }
 
 fn entry(text: &str) -> Result<Entry, String> {

@@ -28,6 +28,8 @@ pub struct Registry {
 pub enum Kind {
     /// CNCF distribution with TLS and a login.
     Login,
+    /// The same with certificates instead of logins: [`Registry::file`] has one, tls.crt and tls.key.
+    Certificates,
     /// The same with tokens of this service, whose certificate is in this PEM, without TLS.
     Tokens { realm: String, certificate: String },
     /// The same for everyone, without TLS.
@@ -53,7 +55,7 @@ impl Registry {
         };
         let (ca, certificate, key) = certificates();
         file("ca.crt", &ca);
-        let plain = !matches!(kind, Kind::Login);
+        let plain = !matches!(kind, Kind::Login | Kind::Certificates);
         let mut config = serde_json::json!({
             "version": "0.1",
             "log": { "formatter": "json", "accesslog": { "disabled": true } },
@@ -84,6 +86,10 @@ impl Registry {
                     "rootcertbundle": file("tokens.crt", certificate),
                 } });
             }
+            Kind::Certificates => {
+                config["http"]["tls"]["clientcas"] =
+                    serde_json::json!([folder.path().join("ca.crt")]);
+            }
             Kind::Plain | Kind::Old => {}
         }
         let program = match kind {
@@ -110,6 +116,11 @@ impl Registry {
         // Somebody must read on, or the registry would stop at a full pipe.
         std::thread::spawn(move || lines.for_each(drop));
         Self { host: format!("localhost:{port}"), ca, folder, process, plain }
+    }
+
+    /// One of the files that it was started with.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// A tag in this registry.

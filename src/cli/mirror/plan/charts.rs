@@ -95,7 +95,7 @@ async fn in_range(
     let wanted = Constraint::parse(range)
         .ok()
         .with_context(|| format!("{range:?} is not a range of versions, such as '>=1.2 <2'"))?;
-    let versions = registries.client(reference).await?.chart_versions(reference).await?;
+    let versions = registries.chart_versions(reference).await?;
     let fits = |version: &&semver::Version| {
         Version::parse(&version.to_string()).is_ok_and(|version| wanted.matches(&version))
     };
