@@ -7,7 +7,12 @@ use crate::render::RenderError;
 
 /// Small limits, but for time: what is counted does not depend on how much there is of it.
 fn small() -> Budget {
-    Budget { steps: 200_000, memory: 16 << 20, output: 1 << 20, ..Budget::default() }
+    Budget { steps: 200_000, memory: 16 << 20, output: 1 << 20, ..full() }
+}
+
+/// What charts have, on however slow a machine.
+fn full() -> Budget {
+    Budget { time: Duration::from_secs(3600), ..Budget::default() }
 }
 
 fn page(template: &str, budget: Budget) -> Result<String, RenderError> {
@@ -239,7 +244,7 @@ fn what_nests_too_deep_ends() {
 fn values_nest_as_deep_as_memory_allows() {
     let nested = "{% set ns = namespace(x=1) %}{% for i in range(100000) %}{% for i in range(99) %}{% set ns.x = [ns.x] %}\
                   {% endfor %}{% endfor %}";
-    let error = page(nested, Budget::default()).expect_err("too deep").to_string();
+    let error = page(nested, full()).expect_err("too deep").to_string();
     assert!(error.contains("536870912 bytes of memory"), "{error}");
 }
 
@@ -249,11 +254,11 @@ const LARGE: [&str; 10] = [
     "{% set ns = namespace(x=[1]) %}{% for i in range(40) %}{% set ns.x = ns.x + ns.x %}{% endfor %}",
     "{% set ns = namespace(x=[]) %}{% for i in range(40) %}{% set ns.x = ns.x + ['a' * (60000000 + i)] %}{% endfor %}",
     "{% set ns = namespace(x=[]) %}{% for i in range(9) %}{% set ns.x = ns.x + ['<' * 30000000] %}{% endfor %}{{ ns.x|tojson }}",
-    "{% set x = '<' * 60000000 %}{{ (x|escape)[:9] }}{{ (x|upper)[:9] }}{{ x|replace('<', '&lt;') }}",
-    "{% set x = ('a\n' * 300000)|lines|list %}{% set y = x|map('upper')|list|sort|reverse|list %}{{ (y + x)|join('-')|length }}",
+    "{% set x = '<' * 60000000 %}{% set y = x|escape %}",
+    "{% set x = ('a\n' * 300000)|lines|list %}{% set y = x|map('upper')|list|sort|reverse|list %}{% set z = (y + x) * 40 %}",
     "{% set x = [1.5] * 150000 %}{% for i in range(99) %}{% set y = x ~ x %}{% endfor %}",
     "{% macro m(x) %}{{ x }}{{ x }}{{ x }}{% endmacro %}{% set x = m('a' * 20000000) %}{% set y = m(x) %}{{ x }}{{ y }}",
-    "{% set x = range(100000)|list * 10 %}{% for i in range(99) %}{% set y = x|list|sort|unique|list|batch(2)|list %}{% endfor %}",
+    "{% set x = range(100000)|list %}{% for i in range(99) %}{% set y = x|list|sort|unique|list|batch(2)|list %}{% endfor %}",
     "{% set x = 'a' * 60000000 %}{% set y = trunc(-1, b64enc(x)) ~ sha256sum(x) ~ quote(x) ~ toJson([x, x]) ~ nindent(2, x) %}",
 ];
 
@@ -263,7 +268,7 @@ fn large_values_end_within_the_memory_that_there_is() {
     const LIMITED: &str = "PINNACE_TEST_MEMORY_IS_LIMITED";
     if std::env::var_os(LIMITED).is_some() {
         for template in LARGE {
-            let error = page(template, Budget::default()).expect_err(template).to_string();
+            let error = page(template, full()).expect_err(template).to_string();
             assert!(error.contains("the templates "), "{template}\n{error}");
         }
         return;
@@ -306,7 +311,7 @@ fn all_pages_share_one_allowance() {
 
 #[test]
 fn time_is_looked_at_in_every_loop() {
-    let budget = Budget { time: Duration::ZERO, ..Budget::default() };
+    let budget = Budget { time: Duration::ZERO, ..full() };
     for template in [
         "{{ 1 }}",
         "text",
@@ -323,8 +328,7 @@ fn time_is_looked_at_in_every_loop() {
 #[test]
 fn a_large_page_is_what_it_was() {
     let lines = "{% for i in range(100000) %}\n- {{ 'x' * 90 }}{{ i }}\n{% endfor %}";
-    let text =
-        rendered_within(&[("templates/a.yaml.j2", &format!("a:\n{lines}"))], Budget::default());
+    let text = rendered_within(&[("templates/a.yaml.j2", &format!("a:\n{lines}"))], full());
     let expected: String = (0..100_000).map(|i| format!("- {}{i}\n", "x".repeat(90))).collect();
     assert_eq!(
         text.expect("it renders"),
@@ -332,7 +336,7 @@ fn a_large_page_is_what_it_was() {
     );
     let appended = "{% set ns = namespace(l=[], t='') %}{% for i in range(20000) %}{% set ns.l = ns.l + [i] %}\
                     {% set ns.t = ns.t ~ (i % 10) if i < 5000 else ns.t %}{% endfor %}a: {{ ns.l|length }} {{ ns.t|length }} {{ ns.l[19999] }}";
-    let text = rendered_within(&[("templates/a.yaml.j2", appended)], Budget::default());
+    let text = rendered_within(&[("templates/a.yaml.j2", appended)], full());
     assert_eq!(
         text.expect("it renders"),
         "---\n# Source: c/templates/a.yaml.j2\na: 20000 5000 19999\n"
@@ -353,7 +357,7 @@ fn templates_on_which_the_parser_would_take_too_long() {
         ("{{a}}".repeat(1_000_000), "more than 500000 words"),
         (format!("{{{{ {}1 }}}}", "(".repeat(10_000)), "recursion limits"),
     ] {
-        let error = page(&template, Budget::default()).expect_err(words).to_string();
+        let error = page(&template, full()).expect_err(words).to_string();
         assert!(error.contains(words), "{error}");
     }
     for template in [
@@ -363,7 +367,7 @@ fn templates_on_which_the_parser_would_take_too_long() {
         format!("a: {{{{ 1{} }}}}", " if 1 else 1".repeat(4_900)),
         format!("a: {{% if 1 %}}{}{{% endif %}}", "{% elif 1 %}".repeat(1_900)),
     ] {
-        assert!(page(&template, Budget::default()).is_ok(), "{}", &template[..40]);
+        assert!(page(&template, full()).is_ok(), "{}", &template[..40]);
     }
 }
 
