@@ -8,9 +8,10 @@
 //! * [`install`], [`upgrade`], [`rollback`] — how each begins a revision; [`deploy`] — the steps they share
 //! * [`hooks`] — what runs before and after; [`test`] — what runs when it is asked for; [`uninstall`] — the way back; [`resume`] — after a crash
 
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::cluster::apply::{Adoption, Method, UnknownFields};
@@ -44,9 +45,33 @@ pub struct Context<'a> {
     pub preempt: CancellationToken,
     /// Tells onlookers what is being waited for.
     pub progress: Option<&'a watch::Sender<String>>,
+    /// The place among those that work at the same time.
+    pub turn: Option<&'a Turn>,
+}
+
+/// A place among those that work at the same time, which bounds the memory that they take together. Whoever waits
+/// gives it up for good: what is done after a wait is little.
+#[derive(Default)]
+pub struct Turn(Mutex<Option<OwnedSemaphorePermit>>);
+
+impl Turn {
+    pub fn new(permit: OwnedSemaphorePermit) -> Self {
+        Self(Mutex::new(Some(permit)))
+    }
+
+    pub fn end(&self) {
+        drop(self.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
 }
 
 impl Context<'_> {
+    /// Lets others work before something is waited for.
+    fn before_wait(&self) {
+        if let Some(turn) = self.turn {
+            turn.end();
+        }
+    }
+
     /// Who the objects of a revision belong to. Its namespace need not be that of the records.
     fn owner(&self, record: &Record) -> Owner {
         Owner { release: self.storage.release().to_owned(), namespace: record.namespace.clone() }

@@ -16,7 +16,7 @@ mod defaults;
 mod derive_password;
 mod dicts;
 pub(crate) mod duration;
-mod encoding;
+pub(crate) mod encoding;
 mod equal;
 mod include;
 mod lists;

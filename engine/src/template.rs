@@ -17,6 +17,7 @@ mod parser;
 pub(crate) mod printf;
 pub(crate) mod quote;
 mod set;
+pub(crate) mod shortest;
 mod str;
 mod to_json;
 mod value;

@@ -7,6 +7,7 @@ mod documents;
 mod encoding;
 mod events;
 mod fields;
+mod node;
 mod number;
 mod print;
 mod read;

@@ -44,6 +44,13 @@ fn an_address_is_always_the_same() {
 }
 
 #[test]
+fn nothing_lies_past_the_end_of_a_list() {
+    let template = "{{ slice (push (list 1 2 3 4) 5) 0 8 }}";
+    let error = ours(template);
+    assert!(error.contains("slice index out of bounds"), "{error}");
+}
+
+#[test]
 fn nothing_asks_for_a_hosts_address() {
     assert_eq!(printed("[{{ getHostByName \"localhost\" }}]"), "[]");
 }

@@ -118,7 +118,7 @@ async fn fill(
         values: &values.merged,
         redactor: &values.redactor,
     };
-    let _permit = context.renderings.acquire().await;
+    let _permit = context.at_work.acquire().await;
     let found = preview::run(&cluster, &question).await.map_err(|e| e.to_string())?;
     tell(plan, &found);
     Ok(())

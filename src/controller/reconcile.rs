@@ -57,8 +57,8 @@ pub struct Context {
     /// The live HelmReleases of the namespace.
     pub(super) releases: Store<HelmRelease>,
     pub(super) memory: Memory,
-    /// Bounds the memory and processor time that rendering takes at one time.
-    pub(super) renderings: Semaphore,
+    /// Bounds the memory and processor time that rendering and applying take at one time. No wait counts.
+    pub(super) at_work: Arc<Semaphore>,
     pub(super) guard: Option<Arc<dyn Guard>>,
     pub(super) shutdown: CancellationToken,
     events: Events,
@@ -97,7 +97,7 @@ impl Context {
             targets: Targets::new(client.clone(), cluster),
             sources: watched.sources,
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
-            renderings: Semaphore::new(settings.concurrency.max(1)),
+            at_work: Arc::new(Semaphore::new(settings.concurrency.max(1))),
             identity: settings.identity,
             guard: settings.guard,
             locks: Mutex::default(),

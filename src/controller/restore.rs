@@ -143,6 +143,7 @@ pub async fn run(client: &Client, order: &Order) -> Result<Outcome, Error> {
         stop: CancellationToken::new(),
         preempt: CancellationToken::new(),
         progress: None,
+        turn: None,
     };
     let options = act::rollback(&release);
     let revisions = storage.list().await?;

@@ -82,6 +82,9 @@ pub async fn definitions(
     definitions: &[Object],
     options: &Options,
 ) -> Result<Vec<crd::Outcome>, Error> {
+    if !definitions.is_empty() {
+        ctx.before_wait();
+    }
     let deadline = Instant::now() + options.timeout;
     tokio::select! {
         result = crd::install(ctx.cluster, definitions, options.crds, deadline) => Ok(result?),
@@ -113,16 +116,10 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
         hooks::run(ctx, stored, before, options.timeout).await?;
     }
     let objects = placed(ctx.cluster, &stored.record).await?;
-    let earlier = earlier(ctx, stored.record.version).await?;
-    let owner = ctx.owner(&stored.record);
-    let plan = Plan::make(ctx.cluster, &objects, &earlier, &owner, options.adoption).await?;
-    let method = stored.record.method();
-    plan.run(ctx.cluster, &owner, Manner { method, fields: options.fields, force: options.force })
-        .await?;
-    let gone = prune::gone(&earlier, &objects);
-    prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
+    apply(ctx, &stored.record, &objects, options).await?;
+    let keys = awaited(objects, options);
     if options.wait {
-        wait(ctx, &objects, stored.created, options).await?;
+        wait(ctx, &keys, stored.created, options).await?;
     }
     if options.hooks {
         hooks::run(ctx, stored, after, options.timeout).await?;
@@ -130,28 +127,51 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
     Ok(())
 }
 
+/// Brings the cluster to these objects, from what earlier revisions had.
+async fn apply(
+    ctx: &Context<'_>,
+    record: &Record,
+    objects: &[Object],
+    options: &Options,
+) -> Result<(), Error> {
+    let earlier = earlier(ctx, record.version).await?;
+    let owner = ctx.owner(record);
+    let plan = Plan::make(ctx.cluster, objects, &earlier, &owner, options.adoption).await?;
+    let manner = Manner { method: record.method(), fields: options.fields, force: options.force };
+    plan.run(ctx.cluster, &owner, manner).await?;
+    let gone = prune::gone(&earlier, objects);
+    prune::delete(ctx.cluster, &gone, &owner, kube::api::PropagationPolicy::Background).await?;
+    Ok(())
+}
+
+/// What is to be waited for of these objects.
+fn awaited(objects: Vec<Object>, options: &Options) -> Vec<Key> {
+    let is_job = |key: &Key| key.group() == "batch" && key.kind == "Job";
+    objects
+        .into_iter()
+        .filter(|object| !is_ready_as_made(object))
+        .map(|object| object.key)
+        .filter(|key| options.wait_for_jobs || !is_job(key))
+        .collect()
+}
+
 async fn wait(
     ctx: &Context<'_>,
-    objects: &[Object],
+    keys: &[Key],
     since: Option<Timestamp>,
     options: &Options,
 ) -> Result<(), Error> {
-    let keys: Vec<Key> = objects
-        .iter()
-        .filter(|o| !is_ready_as_made(o))
-        .map(|o| o.key.clone())
-        .filter(|key| options.wait_for_jobs || !(key.group() == "batch" && key.kind == "Job"))
-        .collect();
+    ctx.before_wait();
     let deadline = Instant::now() + options.timeout;
     let (until, rules) = (Until::Ready, options.rules.clone());
-    let wait = Wait { objects: &keys, until, deadline, since, progress: ctx.progress, rules };
+    let wait = Wait { objects: keys, until, deadline, since, progress: ctx.progress, rules };
     let waited = tokio::select! {
         result = wait::ready(ctx.cluster, wait) => result,
         () = ctx.preempt.cancelled() => Err(cluster::Error::Preempted),
     };
     match waited {
         Err(cluster::Error::NotReady(why)) => {
-            let said = failure::report(ctx.cluster, &keys).await;
+            let said = failure::report(ctx.cluster, keys).await;
             let all = if said.is_empty() { why } else { format!("{why}; {said}") };
             Err(cluster::Error::NotReady(all).into())
         }

@@ -191,6 +191,7 @@ fn runs(object: &Object) -> bool {
 /// Waits for Jobs and Pods to end; other kinds have nothing to wait for.
 async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Result<(), Error> {
     let keys: Vec<_> = objects.iter().filter(|o| runs(o)).map(|o| o.key.clone()).collect();
+    ctx.before_wait();
     let wait = Wait {
         objects: &keys,
         until: Until::Completed,
@@ -226,6 +227,9 @@ async fn delete(
             let propagation = PropagationPolicy::Background;
             deleted.extend(prune::remove(ctx.cluster, &object.key, &live, propagation).await?);
         }
+    }
+    if !deleted.is_empty() {
+        ctx.before_wait();
     }
     Ok(wait::deleted(ctx.cluster, &deleted, deadline).await?)
 }

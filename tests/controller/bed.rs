@@ -157,6 +157,14 @@ impl Bed {
         self.space().run("helm", &args)
     }
 
+    /// The same, to be started by the caller.
+    pub fn helm_command(&self, args: &[&str]) -> std::process::Command {
+        let mut command = self.space().enter("helm");
+        command.args(["-n", self.namespace()]).args(args);
+        command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null());
+        command
+    }
+
     /// Revision, status and chart, as `helm history` tells them.
     pub fn helm_history(&self, release: &str) -> Vec<(u64, String, String)> {
         let text = self.helm(&["history", release, "-o", "json"]);

@@ -152,6 +152,41 @@ async fn the_controller_takes_over_what_helm_made() {
     controller.stop().await;
 }
 
+/// A Helm that was killed leaves a pending revision, which keeps every other Helm away for good. The controller gives it
+/// the time that an action may take, says until when, and goes on.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_helm_left_pending_is_taken_over_in_time() {
+    let bed = Bed::new("killed").await;
+    let never = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: never, annotations: {helm.sh/hook: pre-upgrade}}\n\
+                 spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"registry.test/nothing:1\"}]}}}\n";
+    bed.publish(&web("1.1.0"));
+    let good = bed.write(&web("1.0.0")).to_string_lossy().into_owned();
+    let slow = bed.write(&web("1.0.1").file("templates/never.yaml", never));
+    bed.helm(&["install", "web", &good]);
+    let mut helm =
+        bed.helm_command(&["upgrade", "web", &slow.to_string_lossy()]).spawn().expect("helm");
+    bed.kubectl(&["wait", "--for=create", "job/never", "--timeout=90s"]);
+    helm.kill().expect("killed");
+    helm.wait().expect("ended");
+    assert_eq!(told(&bed), ["1 deployed web-1.0.0", "2 pending-upgrade web-1.0.1"]);
+
+    let controller = bed.start_controller();
+    bed.release_with("web", "web", "1.1.0", json!({"text": "on"}), json!({"timeout": "20s"})).await;
+    let status = bed.reason("web", "Ready", "PendingRelease").await;
+    let message = condition(&status, "Ready").2;
+    assert!(
+        message.contains("another Helm client") && message.contains("next attempt"),
+        "{message}"
+    );
+    bed.ready("web").await;
+    assert_eq!(
+        told(&bed),
+        ["1 superseded web-1.0.0", "2 failed web-1.0.1", "3 deployed web-1.1.0"]
+    );
+    assert_eq!(text_of(&bed), "on");
+    controller.stop().await;
+}
+
 /// `helm upgrade`, `helm rollback` and `helm uninstall` by hand are noticed at once, without an interval, and put back.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_helm_does_by_hand_is_noticed_and_put_back() {

@@ -1,8 +1,9 @@
 //! Behaviours as data: each folder of tests/scenarios/ is a story of steps, told to a controller on a real API server.
 //!
-//! `scenario.yaml` has the charts to `publish` (`FOLDER` of tests/scenarios/charts/, or `FOLDER@VERSION`) and the
-//! `steps`. What a step does: `apply` objects, apply a `release` (the spec's fields over the usual ones; `name` and
-//! `version` are short), run `kubectl`, or `delete` a release. What it waits for: `until`, conditions as `STATUS REASON`,
+//! `scenario.yaml` has the charts to `publish` (`FOLDER` of tests/scenarios/charts/, or `FOLDER@VERSION`, or `FOLDER@VERSION=TAG` to have another
+//! tag, too) and the `steps`. What a step does: `apply` objects, apply a `release` (the spec's fields over the usual ones; `name` and
+//! `version` are short), run `kubectl`, `delete` a release, or try a
+//! change of it that has to be `refused` with the words of `message`. What it waits for: `until`, conditions as `STATUS REASON`,
 //! and `status`, a part of it, and `absent` conditions. What is looked at then: `message` of Ready, `history` as
 //! `VERSION STATUS ACTION`, `helm` as `VERSION STATUS`, `objects` that have to be there as they are told, `gone`
 //! objects, and reasons of `events`. `${NAMESPACE}` stands for the scenario's own,
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use futures::StreamExt as _;
 use kube::ResourceExt as _;
+use kube::api::{Patch, PatchParams};
 use pinnace_testbed::{Cluster, Image, tool};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -38,6 +40,7 @@ struct Step {
     release: Option<Value>,
     kubectl: Option<Vec<String>>,
     delete: Option<String>,
+    refused: Option<Value>,
     /// The release that the rest is about; `app` if nothing is said.
     of: Option<String>,
     #[serde(default)]
@@ -107,8 +110,13 @@ async fn play(folder: &Path) {
 
 fn publish(bed: &Bed, folder: &Path, chart: &str) {
     let (name, version) = chart.split_once('@').map_or((chart, None), |(n, v)| (n, Some(v)));
+    let tagged = version.and_then(|version| version.split_once('='));
     let charts = folder.parent().expect("a parent").join("charts").join(name);
-    bed.publish_folder(&charts, version);
+    bed.publish_folder(&charts, tagged.map_or(version, |(version, _)| Some(version)));
+    if let Some((version, tag)) = tagged {
+        let reference = format!("registry.test/{}/{name}:{version}", bed.namespace());
+        Cluster::shared().run("crane", &["tag", &reference, tag]);
+    }
 }
 
 impl Step {
@@ -127,6 +135,14 @@ impl Step {
         }
         if let Some(name) = &self.delete {
             bed.delete(name).await;
+        }
+        if let Some(change) = &self.refused {
+            let patch = Patch::Merge(change);
+            let tried = bed.releases().patch(&self.name(), &PatchParams::default(), &patch).await;
+            let said =
+                tried.map(|_| "it was let through".to_owned()).unwrap_or_else(|e| e.to_string());
+            let wanted = self.message.as_deref().expect("a message");
+            assert!(said.contains(wanted), "{wanted:?} is not in {said:?}");
         }
         if let Some(release) = &self.release {
             let mut spec = release.clone();

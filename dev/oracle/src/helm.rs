@@ -46,6 +46,8 @@ pub struct Answers {
 pub fn start(path: &Path) -> Result<(Questions, Answers), HelmError> {
     let mut child = Command::new(path)
         .arg("answer")
+        // If it dies, then of a case that no memory holds; the stacks say nothing more.
+        .stderr(Stdio::null())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

@@ -34,8 +34,10 @@ pub struct Tally {
     pub fatal: u64,
 }
 
-/// More such cases in one run mean that something else is wrong with Helm's process.
-const MAX_FATAL: u64 = 100;
+/// More such cases among a thousand mean that something else is wrong with Helm's process.
+const MAX_FATAL: u64 = 1;
+/// As many may come at once.
+const LUCK: u64 = 20;
 
 /// How far we may be behind Helm.
 const AHEAD: usize = 1024;
@@ -58,7 +60,7 @@ pub fn run(plan: &Plan) -> Result<Tally, HelmError> {
             Some(number) => first = number + 1,
         }
         tally.fatal += 1;
-        if tally.fatal > MAX_FATAL {
+        if tally.fatal > LUCK + tally.cases / 1000 * MAX_FATAL {
             return Err(HelmError::Ended);
         }
     }
@@ -119,6 +121,11 @@ fn compare(
     Ok(None)
 }
 
+/// A list's `slice` past its end. Go may show memory that it keeps in reserve there: see docs/compatibility.md.
+fn is_past_the_end(error: &str) -> bool {
+    error.contains("reflect.Value.Slice: slice index out of bounds")
+}
+
 /// How two outcomes relate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
@@ -138,6 +145,7 @@ impl Verdict {
             (Ok(_), Ok(Ok(_))) => Verdict::OtherOutput,
             (Err(helm), Ok(Err(ours))) if !words || helm == ours => Verdict::Same,
             (Err(_), Ok(Err(_))) => Verdict::OtherWords,
+            (Ok(_), Ok(Err(ours))) if is_past_the_end(ours) => Verdict::Same,
             (Ok(_), Ok(Err(_))) => Verdict::OnlyWeFail,
             (Err(_), Ok(Ok(_))) => Verdict::OnlyHelmFails,
         }

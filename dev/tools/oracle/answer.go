@@ -10,7 +10,7 @@ import (
 )
 
 // Bytes of address space.
-const mostMemory = 6 << 30
+const mostMemory = 2 << 30
 
 // An answer holds the output or the error. Both are bytes, since neither need be UTF-8.
 type answer struct {

@@ -80,15 +80,16 @@ fn same(c: &Call<'_>, a: &Value, b: &Value) -> Result<bool, String> {
         Value::List(list) => list.is_nil(),
         _ => false,
     };
-    if nil(a) || nil(b) {
-        return Ok(nil(a) == nil(b));
-    }
     let text = |v: &Value| {
         String::from_utf8_lossy(&crate::template::printf::text_of(v, c.run)).into_owned()
     };
-    if a.kind() != b.kind() {
+    let has_kind = |v: &Value| !matches!(v, Value::Nil);
+    if a.kind() != b.kind() && has_kind(a) && has_kind(b) {
         let (ta, tb) = (a.type_name(), b.type_name());
         return Err(format!("non-comparable types {}: {ta}, {tb}: {}", text(a), text(b)));
+    }
+    if nil(a) || nil(b) {
+        return Ok(nil(a) == nil(b));
     }
     match (a, b) {
         (Value::Object(x), Value::Object(y)) if x.kind() == "struct" || x.kind() == "ptr" => {

@@ -10,6 +10,7 @@ use std::rc::Rc;
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
 use super::{Call, Function, Kind, Returned, duration, text};
+use crate::template::quote::quote;
 use crate::template::{Method, NilPointer, Object, Value};
 
 use Kind::{Any as Whatever, String as S};
@@ -152,6 +153,28 @@ fn as_time(value: &Value) -> Option<Moment> {
     }
 }
 
+/// 400 years, after which the calendar repeats itself, days of the week included.
+const CYCLE: u64 = 146_097 * 86_400;
+/// Seconds from 1970 that the library's calendar reaches in every zone.
+const NEAR: std::ops::Range<i64> = -(400 * CYCLE as i64)..400 * CYCLE as i64;
+
+/// A second of which the library knows nothing, in whole cycles nearer; and the years by which it was moved. Go counts
+/// from a first of March so far back that none is before it, and wraps around.
+fn nearer(second: i64) -> Option<(Moment, i64)> {
+    const MARCH_OF_YEAR_0: i64 = 62_135_596_800 + 306 * 86_400;
+    const CYCLES_BEFORE: u64 = 292_277_022_400 / 400;
+    if NEAR.contains(&second) {
+        return None;
+    }
+    let absolute =
+        (second.wrapping_add(MARCH_OF_YEAR_0) as u64).wrapping_add(CYCLES_BEFORE * CYCLE);
+    let cycles = (absolute / CYCLE) as i64 - CYCLES_BEFORE as i64;
+    // The past is before all zones' rules, the future after them.
+    let kept = if cycles > 0 { 5 } else { 0 };
+    let near = (absolute % CYCLE) as i64 + kept * CYCLE as i64 - MARCH_OF_YEAR_0;
+    Some((DateTime::from_timestamp(near, 0)?.fixed_offset(), (cycles - kept) * 400))
+}
+
 /// A time or seconds since 1970; anything else is now.
 fn moment(c: &Call<'_>, value: &Value) -> Moment {
     let seconds = match value {
@@ -170,8 +193,13 @@ fn in_zone(c: &Call<'_>, a: &[Value]) -> Returned {
 }
 
 fn format(c: &Call<'_>, layout: &Value, date: &Value, zone: &str) -> Value {
-    let (at, zone) = zone::within(moment(c, date), zone);
-    layout::format(&text(layout), &at, &zone).into()
+    let far = match date {
+        Value::Int(second) | Value::Int64(second) => nearer(*second),
+        _ => None,
+    };
+    let (at, years) = far.unwrap_or_else(|| (moment(c, date), 0));
+    let (at, zone) = zone::within(at, zone);
+    layout::format_later(&text(layout), &at, &zone, years).into()
 }
 
 fn modify(a: &[Value]) -> Returned {
@@ -236,6 +264,20 @@ impl Object for Time {
     fn text(&self) -> Option<String> {
         let layout = "2006-01-02 15:04:05.999999999 -0700 MST";
         Some(layout::format(layout, &self.at, &self.zone))
+    }
+
+    fn go_text(&self) -> Option<String> {
+        let t = &self.at;
+        let (month, day) = (layout::MONTHS[t.month0() as usize], t.day());
+        let (hour, minute, second) = (t.hour(), t.minute(), t.second());
+        let zone = match &*self.zone {
+            "UTC" => "time.UTC".to_owned(),
+            zone => format!("time.Location({})", quote(zone.as_bytes())),
+        };
+        let (year, nanosecond) = (t.year(), t.nanosecond());
+        Some(format!(
+            "time.Date({year}, time.{month}, {day}, {hour}, {minute}, {second}, {nanosecond}, {zone})"
+        ))
     }
 
     fn json(&self) -> serde_json::Value {

@@ -21,7 +21,7 @@ fn decode64(text: &[u8]) -> Value {
 }
 
 /// base64.StdEncoding.DecodeString: line ends are skipped.
-pub(super) fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
+pub(crate) fn decode(text: &[u8]) -> Result<Vec<u8>, String> {
     let clean: Vec<u8> = text.iter().copied().filter(|b| !matches!(b, b'\r' | b'\n')).collect();
     decoder64()
         .decode(&clean)

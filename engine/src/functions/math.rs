@@ -5,6 +5,7 @@ mod decimal;
 use self::decimal::Decimal;
 use super::cast::{to_float64, to_int64};
 use super::{Call, Function, Kind, Returned, int};
+use crate::template::number::times_power_of_two;
 use crate::template::{List, ListType, Value};
 use crate::template::{printf, weight};
 
@@ -109,12 +110,42 @@ fn smaller(a: f64, b: f64) -> f64 {
     }
 }
 
+/// math.Pow(10, exponent): squared step by step, each rounded, so that it is not always the nearest float.
+fn power_of_ten(exponent: i64) -> f64 {
+    // 10 as Go takes it apart: 0.625 * 2^4.
+    let (mut fraction, mut shift) = (0.625, 4);
+    let (mut power, mut exponent_of_two) = (1.0, 0i64);
+    let mut rest = exponent.unsigned_abs();
+    while rest != 0 {
+        // Out of a float's range for sure.
+        if shift > 1 << 12 {
+            exponent_of_two += shift;
+            break;
+        }
+        if rest & 1 == 1 {
+            power *= fraction;
+            exponent_of_two += shift;
+        }
+        fraction *= fraction;
+        shift <<= 1;
+        if fraction < 0.5 {
+            fraction += fraction;
+            shift -= 1;
+        }
+        rest >>= 1;
+    }
+    if exponent < 0 {
+        (power, exponent_of_two) = (1.0 / power, -exponent_of_two);
+    }
+    times_power_of_two(power, exponent_of_two)
+}
+
 fn round(_: &Call<'_>, a: &[Value]) -> Returned {
     let threshold = match a.get(2) {
         Some(Value::Float(f)) => *f,
         _ => 0.5,
     };
-    let power = 10f64.powf(int(&a[1]) as f64);
+    let power = power_of_ten(int(&a[1]));
     let digits = power * to_float64(&a[0]);
     let rounded = if digits.fract() >= threshold { digits.ceil() } else { digits.floor() };
     Ok(Value::Float(rounded / power))

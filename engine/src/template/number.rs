@@ -223,7 +223,7 @@ fn scale(bits: u64, exponent: i64) -> f64 {
     let lowest = (top - 52).max(-1074);
     let drop = lowest - exponent;
     let kept = match u32::try_from(drop) {
-        Err(_) | Ok(0) => return times_power(bits as f64, exponent),
+        Err(_) | Ok(0) => return times_power_of_two(bits as f64, exponent),
         Ok(drop) if drop > 64 => 0,
         Ok(drop) => {
             let wide = u128::from(bits);
@@ -233,11 +233,12 @@ fn scale(bits: u64, exponent: i64) -> f64 {
         }
     };
     // At most 2^53, and the lowest bit is one that a float can hold: both steps are exact.
-    times_power(kept as f64, lowest)
+    times_power_of_two(kept as f64, lowest)
 }
 
 /// f * 2^exponent in two steps, since a float does not reach 2^-1074 by division.
-fn times_power(f: f64, exponent: i64) -> f64 {
+pub(crate) fn times_power_of_two(f: f64, exponent: i64) -> f64 {
+    let exponent = exponent.clamp(-3000, 3000);
     let half = exponent / 2;
     f * 2f64.powi(half as i32) * 2f64.powi((exponent - half) as i32)
 }

@@ -1,6 +1,6 @@
 //! Values to JSON, as Go's encoding/json writes them.
 
-use super::{Run, Value};
+use super::{Object, Run, Value};
 
 /// Go gives up on cycles at 1000 levels; we refuse anything as deep.
 const MAX_DEPTH: usize = 1000;
@@ -50,11 +50,18 @@ fn convert(value: &Value, depth: usize, run: &Run<'_>) -> Result<serde_json::Val
                 .collect::<Result<_, String>>()?,
         ),
         Value::Object(object) => {
-            let json = object.json();
+            let json = json_of(&**object)?;
             run.spend(weight(&json))?;
             json
         }
     })
+}
+
+fn json_of(object: &dyn Object) -> Result<serde_json::Value, String> {
+    match object.kind() {
+        kind @ "complex128" => Err(format!("json: unsupported type: {kind}")),
+        _ => Ok(object.json()),
+    }
 }
 
 fn weight(json: &serde_json::Value) -> u64 {
@@ -131,7 +138,7 @@ impl Writer<'_> {
                 })?;
             }
             Value::Object(object) => {
-                let inner = super::from_json_with_integers(&object.json());
+                let inner = super::from_json_with_integers(&json_of(&**object)?);
                 self.value(&inner, depth + 1)?;
             }
             other => {

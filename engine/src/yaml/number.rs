@@ -2,13 +2,15 @@
 
 use serde_json::{Number, Value};
 
+use crate::template::shortest;
+
 /// `strconv.FormatFloat(value, 'g', -1, 64)`: the shortest digits that read back, with an exponent
 /// below 1e-4 and from 1e6 on.
 pub(super) fn format_g(value: f64) -> String {
     if value.is_nan() || value.is_infinite() {
         return special(value).to_owned();
     }
-    general(&format!("{value:e}"))
+    general(&shortest::scientific(value))
 }
 
 /// `strconv.FormatFloat(value, 'g', -1, 32)`, which `sigs.k8s.io/yaml` uses for keys and for
@@ -19,7 +21,7 @@ pub(super) fn format_g32(value: f64) -> String {
     if narrow.is_nan() || narrow.is_infinite() {
         return special(f64::from(narrow)).to_owned();
     }
-    general(&format!("{narrow:e}"))
+    general(&shortest::scientific32(narrow))
 }
 
 fn special(value: f64) -> &'static str {
@@ -76,7 +78,7 @@ fn whole(float: f64) -> Option<Number> {
         return None;
     }
     // The shortest digits that read back, then zeros.
-    let text = format!("{float}");
+    let text = shortest::positional(float);
     let text = if text == "-0" { "0" } else { &text };
     text.parse::<i64>().map(Number::from).or_else(|_| text.parse::<u64>().map(Number::from)).ok()
 }

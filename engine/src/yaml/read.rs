@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 
-use base64::Engine as _;
 use serde_json::{Map, Value};
 
-use crate::template::quote::quote;
+use crate::functions::encoding;
+use crate::template::lossy;
 
 use super::{
     events::{Event, Events, YAML_NAMESPACE},
-    is_named, number,
+    is_named,
+    node::{Mistakes, Node, invalid_key, merge, no_merge, text_of_key},
+    number,
     scalar::{Resolved, resolve},
 };
 
@@ -20,7 +22,7 @@ const MAX_DEPTH: usize = 200;
 /// Nodes that aliases may expand to in one document, above the ones written out. A long text counts
 /// as one for every [`TEXT_PER_NODE`] bytes.
 const MAX_ALIASED_NODES: usize = 400_000;
-const TEXT_PER_NODE: usize = 64;
+pub(super) const TEXT_PER_NODE: usize = 64;
 /// A key of fewer bytes is short enough for YAML, however many of its characters JSON escapes.
 const SAFE_KEY: usize = 170;
 
@@ -31,12 +33,12 @@ pub struct YamlError {
     /// As go-yaml counts it, which can be the line before the mistake; 0 if it names none.
     pub line: usize,
     pub message: String,
-    stage: Stage,
+    pub(super) stage: Stage,
 }
 
 /// Mistakes of the grammar come before those of meaning, these before those of JSON, wherever they stand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Stage {
+pub(super) enum Stage {
     Yaml,
     Conversion,
     Json,
@@ -112,13 +114,9 @@ fn read_noting(
         depth: 0,
         merges: false,
         broken: false,
-        late: None,
+        open: 0,
     };
-    let value = reader.document()?;
-    match reader.late {
-        Some(error) => Err(error),
-        None => Ok(value),
-    }
+    reader.document()
 }
 
 /// Whether YAML's reader makes the same value of a value's JSON: `sigs.k8s.io/yaml` prints by way of that. Line breaks
@@ -159,35 +157,19 @@ struct Reader<'a> {
     merges: bool,
     /// The text is no YAML from here on.
     broken: bool,
-    /// A mistake that counts only if no other is found.
-    late: Option<YamlError>,
-}
-
-/// A node before JSON: a key may be of any scalar type.
-#[derive(Clone)]
-struct Node {
-    value: Value,
-    merge: bool,
-    /// Not a JSON number: infinite, or not a number at all.
-    unprintable: Option<f64>,
-    /// Nodes of the tree, itself among them.
-    size: usize,
-}
-
-impl From<Value> for Node {
-    fn from(value: Value) -> Self {
-        let size = match &value {
-            Value::String(text) => 1 + text.len() / TEXT_PER_NODE,
-            _ => 1,
-        };
-        Self { value, merge: false, unprintable: None, size }
-    }
+    /// Sequences and mappings that are not at their end.
+    open: usize,
 }
 
 impl<'a> Reader<'a> {
     fn next(&mut self) -> Result<(Event<'a>, usize), YamlError> {
         let event = self.events.next();
         self.broken = event.is_err();
+        match event {
+            Ok(Event::Sequence { .. } | Event::Mapping { .. }) => self.open += 1,
+            Ok(Event::SequenceEnd | Event::MappingEnd) => self.open -= 1,
+            _ => {}
+        }
         Ok((event?, self.events.line))
     }
 
@@ -198,9 +180,12 @@ impl<'a> Reader<'a> {
                 Event::DocumentStart => {}
                 Event::StreamEnd => return Ok(Value::Null),
                 event => {
-                    let value = self.node(event, line, true).map(|node| self.printable(node));
+                    let node = self.node(event, line, true);
                     self.rest()?;
-                    return value;
+                    return match node?.printable() {
+                        (_, Some(mistake)) => Err(mistake),
+                        (value, None) => Ok(value),
+                    };
                 }
             }
         }
@@ -272,41 +257,86 @@ impl<'a> Reader<'a> {
             return Err(YamlError::new(0, "document contains excessive aliasing"));
         }
         if !keep {
-            return Ok(Node { unprintable: anchor.unprintable, ..Value::Null.into() });
+            let (unprintable, mistakes) = (anchor.unprintable, anchor.mistakes.clone());
+            return Ok(Node { unprintable, mistakes, ..Value::Null.into() });
         }
         // An alias of a `<<` is no merge key.
         Ok(Node { merge: false, ..anchor.clone() })
     }
 
     fn sequence(&mut self, keep: bool) -> Result<Node, YamlError> {
-        let of_maps = std::mem::take(&mut self.merges);
+        if std::mem::take(&mut self.merges) {
+            return self.sequence_to_merge();
+        }
         let mut items = Vec::new();
+        let mut mistakes = Vec::new();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
-            if of_maps && matches!(event, Event::Scalar { .. } | Event::Sequence { .. }) {
-                return Err(no_merge());
-            }
             if let Event::SequenceEnd = event {
-                return Ok(Node { size, ..Value::Array(items).into() });
+                let mut first = Mistakes::default();
+                first.set("", mistakes.into_iter().min_by_key(|mistake: &YamlError| mistake.stage));
+                return Ok(Node { size, mistakes: first, ..Value::Array(items).into() });
             }
             let node = self.node(event, line, keep)?;
             size += node.size;
-            let item = self.printable(node);
+            let (item, mistake) = node.printable();
+            mistakes.extend(mistake);
             if keep {
                 items.push(item);
             }
         }
     }
 
+    /// The value of a `<<`: go-yaml reads it from its end, so that of several mistakes the last one counts.
+    fn sequence_to_merge(&mut self) -> Result<Node, YamlError> {
+        let (open, depth) = (self.open, self.depth);
+        let mut items = Vec::new();
+        let mut mistakes = Mistakes::default();
+        let mut size = 1;
+        let mut wrong = None;
+        loop {
+            let (event, line) = self.next()?;
+            let item = match event {
+                Event::SequenceEnd => break,
+                Event::Scalar { .. } | Event::Sequence { .. } => Err(no_merge()),
+                event => self.node(event, line, true),
+            };
+            match item {
+                Ok(node) => {
+                    size += node.size;
+                    let (item, mistake) = node.printable();
+                    items.push(item);
+                    if mistake.is_some() {
+                        // No key of a text begins so.
+                        mistakes.set("\0<<", mistake);
+                    }
+                }
+                Err(mistake) if self.broken => return Err(mistake),
+                Err(mistake) => {
+                    wrong = Some(mistake);
+                    self.depth = depth;
+                    while self.open > open {
+                        self.next()?;
+                    }
+                }
+            }
+        }
+        match wrong {
+            Some(mistake) => Err(mistake),
+            None => Ok(Node { size, mistakes, ..Value::Array(items).into() }),
+        }
+    }
+
     fn mapping(&mut self, keep: bool) -> Result<Node, YamlError> {
         self.merges = false;
         let mut map = Map::new();
+        let mut mistakes = Mistakes::default();
         let mut size = 1;
         loop {
             let (event, line) = self.next()?;
             if let Event::MappingEnd = event {
-                return Ok(Node { size, ..Value::Object(map).into() });
+                return Ok(Node { size, mistakes, ..Value::Object(map).into() });
             }
             let key = self.node(event, line, true)?;
             if let Value::Array(_) | Value::Object(_) = key.value {
@@ -320,62 +350,23 @@ impl<'a> Reader<'a> {
             self.merges = key.merge;
             let value = self.node(event, value_line, keep || key.merge)?;
             size += key.size + value.size;
-            let value = self.printable(value);
             if key.merge {
-                merge(&mut map, value)?;
-            } else if let Some(key) = self.key(key, &value)?
-                && keep
-            {
-                if map.contains_key(&key) {
-                    (self.repeated)(&key);
-                }
-                map.insert(key, value);
+                merge(&mut map, &mut mistakes, value)?;
+                continue;
             }
-        }
-    }
-
-    /// The value for JSON, which knows no infinity.
-    fn printable(&mut self, node: Node) -> Value {
-        if let Some(float) = node.unprintable {
-            let words = match float {
-                f64::INFINITY => "+Inf",
-                f64::NEG_INFINITY => "-Inf",
-                _ => "NaN",
-            };
-            self.note(Stage::Json, format!("json: unsupported value: {words}"));
-        }
-        node.value
-    }
-
-    /// The key as text; None if it has none.
-    fn key(&mut self, key: Node, value: &Value) -> Result<Option<String>, YamlError> {
-        if let Some(float) = key.unprintable {
-            return Ok(Some(number::format_g32(float)));
-        }
-        let (kind, shown) = match key.value {
-            Value::String(text) => return Ok(Some(text)),
-            Value::Bool(value) => return Ok(Some(value.to_string())),
-            Value::Number(number) => match (number.as_f64(), number.as_i64()) {
-                (Some(float), _) if number.is_f64() => return Ok(Some(number::format_g32(float))),
-                (_, Some(int)) => return Ok(Some(int.to_string())),
-                _ => ("uint64", go_syntax(&Value::Number(number))),
-            },
-            Value::Null => ("%!s(<nil>)", "<nil>".to_owned()),
-            value => return Err(invalid_key(&value)),
-        };
-        let value = match value {
-            Value::Null => "<nil>".to_owned(),
-            value => go_syntax(value),
-        };
-        let words = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
-        self.note(Stage::Conversion, words);
-        Ok(None)
-    }
-
-    fn note(&mut self, stage: Stage, message: String) {
-        // Of two equal keys the later one counts.
-        if self.late.as_ref().is_none_or(|late| stage <= late.stage && stage != Stage::Json) {
-            self.late = Some(YamlError { line: 0, message, stage });
+            let (value, mistake) = value.printable();
+            match text_of_key(key, &value)? {
+                Ok(key) => {
+                    mistakes.set(&key, mistake);
+                    if keep {
+                        if map.contains_key(&key) {
+                            (self.repeated)(&key);
+                        }
+                        map.insert(key, value);
+                    }
+                }
+                Err((key, mistake)) => mistakes.set(&key, Some(mistake)),
+            }
         }
     }
 
@@ -386,69 +377,14 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn invalid_key(value: &Value) -> YamlError {
-    YamlError::new(0, format!("invalid map key: {}", go_syntax(value)))
-}
-
-fn no_merge() -> YamlError {
-    YamlError::new(0, "map merge requires map or sequence of maps as the value")
-}
-
-/// `<<`: one mapping, or several of which the earlier take precedence. What the mapping said
-/// before the `<<` is overwritten, what it says after it is not.
-fn merge(into: &mut Map<String, Value>, value: Value) -> Result<(), YamlError> {
-    match value {
-        Value::Object(map) => into.extend(map),
-        Value::Array(items) => {
-            for item in items.into_iter().rev() {
-                let Value::Object(map) = item else { return Err(no_merge()) };
-                into.extend(map);
-            }
-        }
-        _ => return Err(no_merge()),
-    }
-    Ok(())
-}
-
-/// As Go's `%#v` prints it.
-fn go_syntax(value: &Value) -> String {
-    match value {
-        Value::Null => "interface {}(nil)".to_owned(),
-        Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(go_syntax).collect();
-            format!("[]interface {{}}{{{}}}", items.join(", "))
-        }
-        Value::Object(map) => {
-            let mut entries: Vec<String> = map
-                .iter()
-                .map(|(key, value)| format!("{}:{}", quoted(key), go_syntax(value)))
-                .collect();
-            entries.sort();
-            format!("map[interface {{}}]interface {{}}{{{}}}", entries.join(", "))
-        }
-        Value::Number(number) => match (number.as_i64(), number.as_u64(), number.as_f64()) {
-            (Some(int), ..) => int.to_string(),
-            (None, Some(int), _) => format!("{int:#x}"),
-            (None, None, float) => number::format_g(float.unwrap_or_default()),
-        },
-        Value::String(text) => quoted(text),
-        Value::Bool(value) => value.to_string(),
-    }
-}
-
-fn quoted(text: &str) -> String {
-    quote(text.as_bytes())
-}
-
 fn scalar(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Node, YamlError> {
     let resolved = match tag.map(|tag| tag.strip_prefix(YAML_NAMESPACE).unwrap_or(tag)) {
         None if plain => resolve(&text, true),
         None => return Ok(Value::String(text.into_owned()).into()),
         Some("binary") => {
-            let bytes = base64::prelude::BASE64_STANDARD
-                .decode(text.split_ascii_whitespace().collect::<String>())
+            let bytes = encoding::decode(text.as_bytes())
                 .map_err(|_| YamlError::new(0, "!!binary value contains invalid base64 data"))?;
-            return Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()).into());
+            return Ok(Value::String(lossy(&bytes).into_owned()).into());
         }
         Some(tag @ ("bool" | "int" | "float" | "null" | "timestamp")) => {
             let resolved = resolve(&text, tag == "timestamp");
@@ -458,7 +394,9 @@ fn scalar(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Node, Ya
                 | ("float", r @ Resolved::Float(_))
                 | ("null", r @ Resolved::Null)
                 | ("timestamp", r @ Resolved::Timestamp) => r,
-                ("float", Resolved::Int(int)) => Resolved::Float(int.as_f64().unwrap_or(0.0)),
+                ("float", Resolved::Int(int)) if int.is_i64() => {
+                    Resolved::Float(int.as_f64().unwrap_or(0.0))
+                }
                 _ => {
                     return Err(cannot_decode(&text, tag));
                 }

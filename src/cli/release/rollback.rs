@@ -96,6 +96,7 @@ async fn back(
         stop: CancellationToken::new(),
         preempt: CancellationToken::new(),
         progress: Some(&progress),
+        turn: None,
     };
     let done = tokio::select! {
         done = rollback::run(&context, &latest, target, Utc::now(), &options) => done,

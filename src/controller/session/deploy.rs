@@ -74,9 +74,9 @@ impl Session<'_> {
             operation,
             skip_schema_validation: act::skips_schema(self.release, operation),
         };
-        let permit = self.context.renderings.acquire().await;
+        // The semaphore is never closed.
+        let permit = self.context.at_work.clone().acquire_owned().await.ok();
         let rendered = render::run(&self.cluster, input).boxed().await;
-        drop(permit);
         let (mut rendered, mut chart) = match rendered {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
@@ -103,7 +103,10 @@ impl Session<'_> {
             self.report.status.last_handled_force_at = Some(at);
         }
         let doing = format!("Running '{verb}' action");
-        let work = self.undertake(&doing, options.timeout).await?;
+        let mut work = self.undertake(&doing, options.timeout).await?;
+        if let Some(permit) = permit {
+            work = work.in_turn(permit);
+        }
         if let (Some(guard), Some(latest)) = (&self.context.guard, &latest) {
             let (release, name) = (self.release, self.storage.release());
             let from = latest.record.version;

@@ -27,6 +27,7 @@ impl Session<'_> {
             stop: self.context.shutdown.clone(),
             preempt: CancellationToken::new(),
             progress: None,
+            turn: None,
         };
         uninstall::run(&context, options).await
     }

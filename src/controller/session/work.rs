@@ -1,7 +1,7 @@
 //! An action on the release while it lasts: told in the status, and ended once something newer is wanted.
 
 use futures::future::BoxFuture;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Session;
@@ -20,6 +20,7 @@ pub struct Work<'a> {
     storage: Storage,
     progress: watch::Sender<String>,
     preempt: CancellationToken,
+    turn: release::Turn,
     /// Ends the look-out for something newer.
     _until_dropped: DropGuard,
 }
@@ -42,12 +43,18 @@ impl<'a> Session<'a> {
             storage: self.storage.clone(),
             progress: watch::Sender::new(String::new()),
             preempt,
+            turn: release::Turn::default(),
             _until_dropped,
         })
     }
 }
 
 impl Work<'_> {
+    /// The same with a place among those that work at the same time.
+    pub fn in_turn(self, permit: OwnedSemaphorePermit) -> Self {
+        Self { turn: release::Turn::new(permit), ..self }
+    }
+
     pub fn context(&self) -> release::Context<'_> {
         release::Context {
             cluster: &self.cluster,
@@ -56,6 +63,7 @@ impl Work<'_> {
             stop: self.context.shutdown.clone(),
             preempt: self.preempt.clone(),
             progress: Some(&self.progress),
+            turn: Some(&self.turn),
         }
     }
 

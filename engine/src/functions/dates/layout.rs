@@ -90,6 +90,12 @@ pub(super) fn next(layout: &str) -> (&str, &str, &str) {
 
 /// Time.Format
 pub(super) fn format(layout: &str, t: &Moment, zone: &str) -> String {
+    format_later(layout, t, zone, 0)
+}
+
+/// As [`format`], of the time so many years later (a multiple of 400).
+pub(super) fn format_later(layout: &str, t: &Moment, zone: &str, years: i64) -> String {
+    let year = i64::from(t.year()) + years;
     let mut out = String::new();
     let mut rest = layout;
     loop {
@@ -112,8 +118,9 @@ pub(super) fn format(layout: &str, t: &Moment, zone: &str) -> String {
             "Mon" => out.push_str(&day[..3]),
             "MST" if zone.is_empty() => out.push_str(&offset("-0700", t)),
             "MST" => out.push_str(zone),
-            "2006" => out.push_str(&format!("{:04}", t.year())),
-            "06" => out.push_str(&format!("{:02}", t.year().rem_euclid(100))),
+            "2006" if year < 0 => out.push_str(&format!("-{:04}", year.unsigned_abs())),
+            "2006" => out.push_str(&format!("{year:04}")),
+            "06" => out.push_str(&format!("{:02}", year.unsigned_abs() % 100)),
             "01" => out.push_str(&format!("{:02}", t.month())),
             "1" => out.push_str(&t.month().to_string()),
             "02" => out.push_str(&format!("{:02}", t.day())),

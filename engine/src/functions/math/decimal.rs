@@ -6,6 +6,7 @@ use crate::functions::cast::to_float64;
 use crate::functions::{Call, Returned};
 use crate::template::Value;
 use crate::template::printf::float::format_float;
+use crate::template::shortest;
 
 /// `value` times ten to the power of `exponent`.
 #[derive(Clone)]
@@ -38,7 +39,7 @@ impl Decimal {
         if !float.is_finite() {
             return Err(format!("Cannot create a Decimal from {}", format_float(float, 'g', -1)));
         }
-        let text = format!("{float:e}");
+        let text = shortest::scientific(float);
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let places = mantissa.split_once('.').map_or(0, |(_, fraction)| fraction.len() as i64);
         let digits = mantissa.replace('.', "");

@@ -2,7 +2,7 @@
 
 use crate::functions::duration;
 use crate::template::printf::float::format_float;
-use crate::template::{Run, Value};
+use crate::template::{Run, Value, lossy};
 
 /// The document. Err: what cannot be written, in the encoder's words.
 pub(super) fn write(run: &Run<'_>, value: &Value) -> Result<Vec<u8>, String> {
@@ -36,6 +36,10 @@ fn is_nil(value: &Value) -> bool {
     }
 }
 
+fn is_complex(value: &Value) -> bool {
+    value.kind() == "complex128"
+}
+
 fn type_of(value: &Value, depth: usize) -> Result<Type, String> {
     if depth > MAX_DEPTH {
         return Err("the value nests too deeply".into());
@@ -43,6 +47,9 @@ fn type_of(value: &Value, depth: usize) -> Result<Type, String> {
     Ok(match value {
         value if is_nil(value) => Type::Nil,
         Value::Map(_) => Type::Table,
+        Value::Object(_) if is_complex(value) => {
+            return Err(format!("unsupported type: {}", value.type_name()));
+        }
         Value::Object(_) if fields(value).is_some() => Type::Table,
         Value::List(list) if !list.is_empty() => {
             let mut all = true;
@@ -137,6 +144,10 @@ impl Writer<'_> {
         self.run.spend(4)?;
         if depth > MAX_DEPTH {
             return Err("the value nests too deeply".into());
+        }
+        if is_complex(value) {
+            let (key, kind) = (dotted(key), value.type_name());
+            return Err(format!("unsupported type for key '{}': {kind}", lossy(&key)));
         }
         match type_of(value, depth)? {
             Type::Nil if !matches!(value, Value::List(_)) => Ok(()),

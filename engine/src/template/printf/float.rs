@@ -1,6 +1,7 @@
 //! Floats as Go's strconv and fmt write them.
 
 use super::Printer;
+use crate::template::shortest;
 
 /// No float64 has more decimals; Rust's own formatting panics at precisions above 65535.
 const EXACT: usize = 1100;
@@ -20,7 +21,7 @@ pub(crate) fn format_float(f: f64, format: char, precision: i32) -> String {
                 let exact = precision.min(EXACT);
                 format!("{f:.exact$}{}", "0".repeat(precision - exact))
             }
-            Err(_) => format!("{f}"),
+            Err(_) => shortest::positional(f),
         },
         'x' | 'X' => hex_form(f, format == 'X', precision),
         'b' => binary_form(f),
@@ -32,7 +33,7 @@ pub(crate) fn format_float(f: f64, format: char, precision: i32) -> String {
 fn exponent_form(f: f64, e: char, precision: i32) -> String {
     let text = match usize::try_from(precision) {
         Ok(precision) => format!("{f:.*e}", precision.min(EXACT)),
-        Err(_) => format!("{f:e}"),
+        Err(_) => shortest::scientific(f),
     };
     let zeros = usize::try_from(precision).unwrap_or(0).saturating_sub(EXACT);
     let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
