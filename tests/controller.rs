@@ -4,6 +4,8 @@
 mod bed;
 #[path = "controller/calls.rs"]
 mod calls;
+#[path = "controller/certificates.rs"]
+mod certificates;
 #[path = "controller/commands.rs"]
 mod commands;
 #[path = "controller/faults.rs"]

@@ -1,6 +1,7 @@
 //! Chart and values to manifests, hooks and notes.
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -230,8 +231,14 @@ pub fn render_with_warnings(
         schema::check(&chart, &values, warnings)?;
     }
     check_kube_version(&chart, &options.capabilities)?;
-    let mut files = on_large_stack(|| execute(&chart, &values, options))?;
-    files.extend(jinja::execute(&chart, &values, options)?);
+    let started = Instant::now();
+    let files = || {
+        let mut files = execute(&chart, &values, options)?;
+        let time = options.budget.time.saturating_sub(started.elapsed());
+        files.extend(jinja::execute(&chart, &values, options, Budget { time, ..options.budget })?);
+        Ok::<_, RenderError>(files)
+    };
+    let mut files = on_large_stack(files)?;
     let notes = take_notes(chart.name(), &mut files);
     let (manifests, hooks) = manifests::sort(files, warnings)?;
     let mut crds = Vec::new();

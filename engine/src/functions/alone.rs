@@ -1,11 +1,15 @@
 //! Functions called outside of any Go template.
 
 use super::{Call, find};
-use crate::template::{Environment, Run, TemplateSet, Value};
+use crate::template::{Run, TemplateSet, Value};
 
-/// Calls a function with the checks that the evaluator makes, and a budget of its own. Templates and a
-/// cluster are out of its reach.
-pub(crate) fn call_by_name(name: &str, arguments: &[Value]) -> Result<Value, String> {
+/// Calls a function with the checks that the evaluator makes, and charges the run for what it returns.
+/// Templates are out of its reach.
+pub(crate) fn call_by_name(
+    name: &str,
+    arguments: &[Value],
+    run: &Run<'_>,
+) -> Result<Value, String> {
     let function = find(name).ok_or_else(|| format!("function {name:?} not defined"))?;
     let (given, wanted) = (arguments.len(), function.params.len());
     if given < wanted || (given > wanted && function.rest.is_none()) {
@@ -24,10 +28,10 @@ pub(crate) fn call_by_name(name: &str, arguments: &[Value]) -> Result<Value, Str
             ));
         }
     }
-    let environment = Environment::system();
-    let run = Run::new(&environment);
+    run.spend(1)?;
     let set = TemplateSet::new();
-    let returned = (function.body)(&Call { set: &set, run: &run }, arguments);
+    let returned = (function.body)(&Call { set: &set, run }, arguments);
     let returned = returned.map_err(|cause| cause.to_string())?;
+    run.charge(&returned)?;
     run.check().map(|()| returned)
 }

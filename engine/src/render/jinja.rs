@@ -4,102 +4,132 @@
 //! ([`functions`]). What is not defined is an error.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, syntax::SyntaxConfig};
 use serde_json::Value as Json;
 
+use self::allowance::{Allowance, CONTAINER, ENTRY};
+use self::rewrite::Rewriter;
 use super::{Options, RenderError, context};
 use crate::chart::Chart;
+use crate::template::Budget;
 
+mod allowance;
 mod capabilities;
 mod error;
 mod files;
+mod filters;
 mod functions;
+mod held;
+mod namespace;
+mod operators;
+mod rewrite;
 mod value;
+mod weight;
 
 pub use error::JinjaError;
 
-/// Instructions of MiniJinja that one file may take.
-const MAX_STEPS: u64 = 10_000_000;
 /// How deep includes, macros and blocks may nest.
 const MAX_DEPTH: usize = 200;
-/// Bytes that one file may write.
-const MAX_OUTPUT: usize = 64 << 20;
 
 /// Whether a file of templates/ is Jinja's.
 pub(super) fn is_jinja(path: &str) -> bool {
     path.ends_with(".j2")
 }
 
-/// Renders all Jinja templates but partials; the results by path.
+/// Renders all Jinja templates but partials, within this budget; the results by path. Must be called
+/// inside of [`crate::template::on_large_stack`].
 pub(super) fn execute(
     chart: &Chart,
     values: &serde_json::Map<String, Json>,
     options: &Options<'_>,
+    budget: Budget,
 ) -> Result<BTreeMap<String, String>, RenderError> {
+    let allowance = Arc::new(Allowance::new(budget));
     let mut pages = Vec::new();
     let release = value::of_template(&context::release(options));
-    let capabilities = Value::from_object(capabilities::Capabilities(options.capabilities.clone()));
-    let shared = Shared { release, capabilities };
+    let capabilities = capabilities::of(&options.capabilities);
+    let shared = Shared { release, capabilities, allowance: allowance.clone() };
     shared.collect(chart, chart.name(), true, Some(values), &mut pages);
     if pages.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut environment = environment();
-    for page in &pages {
-        let added = environment.add_template_owned(page.path.clone(), page.text.clone());
-        added.map_err(|error| JinjaError::of(&page.path, &error))?;
-    }
+    let mut environment = caught(|| load(&pages, &allowance))?;
     let mut rendered = BTreeMap::new();
     for page in pages.iter().filter(|page| !context::is_partial(&page.path)) {
-        rendered.insert(page.path.clone(), run(&environment, page)?);
+        environment.set_fuel(Some(allowance.steps_left()));
+        let text = caught(|| run(&environment, page, &allowance))?;
+        rendered.insert(page.path.clone(), text);
     }
     Ok(rendered)
 }
 
-fn run(environment: &Environment<'_>, page: &Page) -> Result<String, JinjaError> {
-    let failed = |error: &minijinja::Error| JinjaError::of(&page.path, error);
-    let template = environment.get_template(&page.path).map_err(|error| failed(&error))?;
-    let mut output = Capped(Vec::new());
-    template
-        .render_captured_to(page.context.clone(), &mut output)
-        .map_err(|error| failed(&error))?;
-    Ok(String::from_utf8_lossy(&output.0).into_owned())
+/// MiniJinja panics on some templates: `loop` called from a block jumps to somewhere else.
+fn caught<T>(work: impl FnOnce() -> Result<T, JinjaError>) -> Result<T, JinjaError> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        Err(JinjaError::new("templates", 0, "MiniJinja cannot run a template of this chart"))
+    })
 }
 
-/// Refuses to grow beyond [`MAX_OUTPUT`].
-struct Capped(Vec<u8>);
-
-impl io::Write for Capped {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_OUTPUT {
-            let why = format!("the template writes more than {MAX_OUTPUT} bytes");
-            return Err(io::Error::other(why));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
+/// All templates, each as it is to run.
+fn load(pages: &[Page], allowance: &Arc<Allowance>) -> Result<Environment<'static>, JinjaError> {
+    let mut environment = environment(allowance);
+    let mut rewriter = Rewriter::new();
+    for page in pages {
+        let text = rewriter.rewrite(&page.path, &page.text, &syntax())?;
+        let added = environment.add_template_owned(page.path.clone(), text);
+        added.map_err(|error| JinjaError::of(&page.path, &error))?;
     }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    operators::add_texts(&mut environment, rewriter.texts, allowance);
+    set_paths(&mut environment, allowance, rewriter.names);
+    Ok(environment)
 }
 
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
+fn run(
+    environment: &Environment<'_>,
+    page: &Page,
+    allowance: &Allowance,
+) -> Result<String, JinjaError> {
+    let template = environment.get_template(&page.path);
+    let rendered = template.and_then(|template| {
+        let rendered = template.render_captured(page.context.clone())?;
+        let used = rendered.state().fuel_levels().map_or(0, |(used, _)| used);
+        allowance.spend(used)?;
+        Ok(rendered.into_output())
+    });
+    rendered.map_err(|error| JinjaError::with(&page.path, &error, &allowance.out_of_fuel()))
+}
+
+fn syntax() -> SyntaxConfig {
     let mut syntax = SyntaxConfig::builder();
     syntax.trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true);
-    environment.set_syntax(syntax.build().expect("the delimiters are Jinja's own"));
+    syntax.build().expect("the delimiters are Jinja's own")
+}
+
+fn environment(allowance: &Arc<Allowance>) -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_syntax(syntax());
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|_| AutoEscape::None);
-    environment.set_formatter(value::print);
-    environment.set_path_join_callback(|name, parent| beside(name, parent).into());
-    environment.set_fuel(Some(MAX_STEPS));
-    environment.set_recursion_limit(MAX_DEPTH);
-    functions::add(&mut environment);
+    let counted = allowance.clone();
     environment
+        .set_formatter(move |output, state, value| value::print(&counted, output, state, value));
+    environment.set_recursion_limit(MAX_DEPTH);
+    operators::add(&mut environment, allowance);
+    filters::add(&mut environment, allowance);
+    functions::add(&mut environment, allowance);
+    environment
+}
+
+/// Templates name others relative to their own folder. What one binds is kept for whoever includes it.
+fn set_paths(environment: &mut Environment<'static>, allowance: &Arc<Allowance>, names: usize) {
+    let allowance = allowance.clone();
+    environment.set_path_join_callback(move |name, parent| {
+        // If it is refused, the next that asks gets the error.
+        let _ = allowance.hold(CONTAINER + names * ENTRY);
+        beside(name, parent).into()
+    });
 }
 
 /// The path of a template that another one names: relative to the folder of that one.
@@ -127,6 +157,7 @@ struct Page {
 struct Shared {
     release: Value,
     capabilities: Value,
+    allowance: Arc<Allowance>,
 }
 
 impl Shared {
@@ -150,7 +181,7 @@ impl Shared {
             values.map_or_else(|| Value::from_pairs(Vec::<(String, Value)>::new()), value::of_map);
         let entries = [
             ("Chart", value::of_template(&context::metadata(&chart.metadata, is_root))),
-            ("Files", Value::from_object(files::Files::of(&chart.files))),
+            ("Files", Value::from_object(files::Files::of(&chart.files, &self.allowance))),
             ("Release", self.release.clone()),
             ("Capabilities", self.capabilities.clone()),
             ("Values", values),

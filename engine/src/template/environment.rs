@@ -84,6 +84,32 @@ impl Default for Budget {
     }
 }
 
+/// The words of each refusal.
+impl Budget {
+    pub(crate) fn too_many_steps(&self) -> String {
+        format!(
+            "the templates take more than {} steps; is a loop too long, or does a value hold itself \
+             many times?",
+            self.steps
+        )
+    }
+
+    pub(crate) fn too_slow(&self) -> String {
+        format!("the templates take longer than {:?}", self.time)
+    }
+
+    pub(crate) fn too_much_memory(&self) -> String {
+        format!(
+            "the templates take more than {} bytes of memory; is a list too long, or a loop?",
+            self.memory
+        )
+    }
+
+    pub(crate) fn too_much_output(&self) -> String {
+        format!("the templates write more than {} bytes", self.output)
+    }
+}
+
 /// Runs `work` on a thread whose stack holds the deepest nesting that [`Budget::default`] allows.
 /// A template must be executed inside of it.
 pub fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -133,6 +159,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// The steps taken and the bytes held so far.
+    pub fn spent(&self) -> (u64, usize) {
+        (self.steps.get(), self.memory.get())
+    }
+
     /// Err, from now on, once anything went over the budget. A walk that returns no error of its own
     /// stops early, and the evaluator asks here before it uses what the walk gave.
     pub fn check(&self) -> Result<(), String> {
@@ -147,12 +178,9 @@ impl<'a> Run<'a> {
     pub fn spend(&self, steps: u64) -> Result<(), String> {
         let spent = self.steps.get().saturating_add(steps);
         self.steps.set(spent);
-        let limit = self.environment.budget.steps;
-        if spent > limit {
-            return self.refuse(format!(
-                "the templates take more than {limit} steps; is a loop too long, or does a value \
-                 hold itself many times?"
-            ));
+        let budget = &self.environment.budget;
+        if spent > budget.steps {
+            return self.refuse(budget.too_many_steps());
         }
         if spent >= self.next_look.get() {
             self.next_look.set(spent.saturating_add(STEPS_PER_LOOK));
@@ -163,9 +191,9 @@ impl<'a> Run<'a> {
 
     /// For functions that may take long between two steps.
     pub fn look_at_the_clock(&self) -> Result<(), String> {
-        let limit = self.environment.budget.time;
-        if self.started.elapsed() > limit {
-            return self.refuse(format!("the templates take longer than {limit:?}"));
+        let budget = &self.environment.budget;
+        if self.started.elapsed() > budget.time {
+            return self.refuse(budget.too_slow());
         }
         Ok(())
     }
@@ -193,11 +221,9 @@ impl<'a> Run<'a> {
 
     /// What a function takes for itself while it works may not be more than all values together.
     pub fn check_memory(&self, bytes: usize) -> Result<(), String> {
-        let limit = self.environment.budget.memory;
-        if bytes > limit {
-            return self.refuse(format!(
-                "the templates take more than {limit} bytes of memory; is a list too long, or a loop?"
-            ));
+        let budget = &self.environment.budget;
+        if bytes > budget.memory {
+            return self.refuse(budget.too_much_memory());
         }
         Ok(())
     }
@@ -210,9 +236,9 @@ impl<'a> Run<'a> {
 
     /// A string may not be longer than the whole output.
     pub fn check_size(&self, bytes: usize) -> Result<(), String> {
-        let limit = self.environment.budget.output;
-        if bytes > limit {
-            return self.refuse(format!("the templates write more than {limit} bytes"));
+        let budget = &self.environment.budget;
+        if bytes > budget.output {
+            return self.refuse(budget.too_much_output());
         }
         Ok(())
     }

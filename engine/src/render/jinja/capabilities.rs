@@ -9,24 +9,14 @@ use super::super::capabilities;
 use super::value;
 
 /// `KubeVersion`, `HelmVersion` and `APIVersions`, the last with `Has`.
-#[derive(Debug)]
-pub(super) struct Capabilities(pub(super) capabilities::Capabilities);
-
-impl Object for Capabilities {
-    fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        match key {
-            "APIVersions" => Some(Value::from_object(Versions(self.0.api_versions.clone()))),
-            "KubeVersion" | "HelmVersion" => {
-                let all = self.0.to_json();
-                Some(value::of_json(all.get(key)?))
-            }
-            _ => None,
-        }
-    }
-
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.get_value_by_str(key.as_str()?)
-    }
+pub(super) fn of(capabilities: &capabilities::Capabilities) -> Value {
+    let all = capabilities.to_json();
+    let versions = Value::from_object(Versions(capabilities.api_versions.clone()));
+    let told = ["KubeVersion", "HelmVersion"].into_iter().filter_map(|name| {
+        let told = all.get(name)?;
+        Some((name, value::of_json(told)))
+    });
+    Value::from_pairs(told.chain([("APIVersions", versions)]))
 }
 
 #[derive(Debug)]

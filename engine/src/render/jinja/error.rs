@@ -1,5 +1,7 @@
 //! What goes wrong in a Jinja template.
 
+use minijinja::ErrorKind;
+
 /// Where and why a Jinja template stopped, through all its includes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .steps.join("\n  in "))]
@@ -12,7 +14,16 @@ pub struct JinjaError {
 }
 
 impl JinjaError {
+    pub(super) fn new(file: &str, line: usize, why: &str) -> Self {
+        Self { file: file.to_owned(), line, steps: vec![format!("{file}:{line}: {why}")] }
+    }
+
     pub(super) fn of(path: &str, error: &minijinja::Error) -> Self {
+        Self::with(path, error, "")
+    }
+
+    /// `out_of_fuel` is told where MiniJinja ran out of it.
+    pub(super) fn with(path: &str, error: &minijinja::Error, out_of_fuel: &str) -> Self {
         let mut steps = Vec::new();
         let mut innermost = (path.to_owned(), 0);
         let mut current: Option<&dyn std::error::Error> = Some(error);
@@ -22,6 +33,7 @@ impl JinjaError {
                     let file = jinja.name().unwrap_or(path).to_owned();
                     let line = jinja.line().unwrap_or(0);
                     let why = match jinja.detail() {
+                        _ if jinja.kind() == ErrorKind::OutOfFuel => out_of_fuel.to_owned(),
                         Some(detail) => format!("{}: {detail}", jinja.kind()),
                         None => jinja.kind().to_string(),
                     };

@@ -7,14 +7,29 @@ use minijinja::value::{Enumerator, Object};
 use minijinja::{Error, ErrorKind, State, Value};
 
 use super::super::files;
+use super::allowance::{Allowance, CONTAINER};
+use super::operators::made_by;
 use crate::chart::File;
 
 /// The same methods as in Go templates.
-pub(super) struct Files(files::Files);
+pub(super) struct Files {
+    files: files::Files,
+    allowance: Arc<Allowance>,
+}
 
 impl Files {
-    pub(super) fn of(files: &[File]) -> Self {
-        Self(files::Files::of(files))
+    pub(super) fn of(files: &[File], allowance: &Arc<Allowance>) -> Self {
+        Self { files: files::Files::of(files), allowance: allowance.clone() }
+    }
+
+    /// Each time that a file is asked for, its text is copied.
+    fn text(&self, name: &str) -> Result<Value, Error> {
+        self.allowance.hold_text(self.files.bytes(name).len())?;
+        Ok(Value::from(self.files.text(name)))
+    }
+
+    fn len(&self) -> usize {
+        self.files.names().map(|name| self.files.bytes(name).len() + name.len()).sum()
     }
 }
 
@@ -26,7 +41,8 @@ impl fmt::Debug for Files {
 
 impl Object for Files {
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.0.names().any(|name| name == key).then(|| Value::from(self.0.text(key)))
+        let is_there = self.files.names().any(|name| name == key);
+        is_there.then(|| self.text(key).unwrap_or_else(Value::from))
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
@@ -34,7 +50,7 @@ impl Object for Files {
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
-        Enumerator::Values(self.0.names().map(Value::from).collect())
+        Enumerator::Values(self.files.names().map(Value::from).collect())
     }
 
     fn call_method(
@@ -51,12 +67,34 @@ impl Object for Files {
             )),
         };
         Ok(match method {
-            "Get" => Value::from(self.0.text(one()?)),
-            "GetBytes" => Value::from_bytes(self.0.bytes(one()?).to_vec()),
-            "Glob" => Value::from_object(Self(self.0.glob(one()?))),
-            "Lines" => self.0.text(one()?).lines().map(Value::from).collect(),
-            "AsConfig" => Value::from(self.0.as_config()),
-            "AsSecrets" => Value::from(self.0.as_secrets()),
+            "Get" => self.text(one()?)?,
+            "GetBytes" => {
+                let bytes = self.files.bytes(one()?);
+                self.allowance.hold_text(bytes.len())?;
+                Value::from_bytes(bytes.to_vec())
+            }
+            "Glob" => {
+                let names: usize = self.files.names().map(|name| name.len() + CONTAINER).sum();
+                self.allowance.hold(names)?;
+                self.allowance.spend(names as u64 / 64)?;
+                let files = self.files.glob(one()?);
+                Value::from_object(Self { files, allowance: self.allowance.clone() })
+            }
+            "Lines" => {
+                let text = self.files.text(one()?);
+                self.allowance.hold_text(text.len())?;
+                made_by(&self.allowance, text.lines().map(Value::from).collect())?
+            }
+            "AsConfig" | "AsSecrets" => {
+                // As a YAML block each line is indented; Base64 takes a third more.
+                self.allowance.check(self.len().saturating_mul(4))?;
+                let text = match method {
+                    "AsConfig" => self.files.as_config(),
+                    _ => self.files.as_secrets(),
+                };
+                self.allowance.hold_text(text.len())?;
+                Value::from(text)
+            }
             _ => return Err(Error::from(ErrorKind::UnknownMethod)),
         })
     }

@@ -1,12 +1,19 @@
 //! The functions of Go templates for Jinja: as functions with their own order of arguments, and as
-//! filters, where what is piped in comes last, as in Go's pipelines.
+//! filters, where what is piped in comes last, as in Go's pipelines. And Jinja's own, counted.
 
-use minijinja::value::Rest;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use std::sync::Arc;
 
+use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+
+use super::allowance::{Allowance, ENTRY};
+use super::held::Held;
+use super::namespace::Namespaces;
+use super::operators::made_by;
 use super::value;
 use crate::functions;
 use crate::template;
+use crate::template::Run;
 
 /// What Jinja has under the same name keeps Jinja's meaning.
 const JINJAS_FILTERS: [&str; 23] = [
@@ -22,25 +29,74 @@ const ABSENT: [&str; 19] = [
     "print", "println", "include", "tpl", "lookup",
 ];
 
-pub(super) fn add(environment: &mut Environment<'static>) {
+pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowance>) {
     for name in functions::names().filter(|name| !ABSENT.contains(name)) {
         if !JINJAS_FUNCTIONS.contains(&name) {
-            environment.add_function(name, move |arguments: Rest<Value>| call(name, &arguments));
+            let allowance = allowance.clone();
+            environment.add_function(name, move |arguments: Rest<Value>| {
+                call(&allowance, name, &arguments)
+            });
         }
         if !JINJAS_FILTERS.contains(&name) {
+            let allowance = allowance.clone();
             environment.add_filter(name, move |piped: Value, others: Rest<Value>| {
                 let mut arguments = others.0;
                 arguments.push(piped);
-                call(name, &arguments)
+                call(&allowance, name, &arguments)
             });
         }
     }
+    // It prints whatever there is, and values that hold themselves.
+    environment.remove_global("debug");
+    let counted = allowance.clone();
+    let range = Value::from_function(minijinja::functions::range);
+    environment.add_function(
+        "range",
+        move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            counted.spend(1)?;
+            let numbers = range.call(state, &given.into_values())?;
+            let mut first = numbers.try_iter()?.filter_map(|number| number.as_i64());
+            let start = first.next().unwrap_or(0);
+            let step = first.next().unwrap_or(start).wrapping_sub(start);
+            let len = numbers.len().unwrap_or(0);
+            Ok::<_, Error>(Value::from_object(Held::Range(start, step, len)))
+        },
+    );
+    let counted = allowance.clone();
+    let dict = Value::from_function(minijinja::functions::dict);
+    environment.add_function(
+        "dict",
+        move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
+            let given = given.into_values();
+            let entries: usize = given.iter().filter_map(Value::len).sum();
+            counted.check(entries.saturating_mul(ENTRY))?;
+            made_by(&counted, dict.call(state, &given)?)
+        },
+    );
+    let counted = allowance.clone();
+    // They are emptied when the environment ends, and this function with it.
+    let namespaces = Namespaces::default();
+    environment.add_function("namespace", move |given: Rest<ValueOrKwargs>| {
+        namespaces.make(&counted, given)
+    });
 }
 
-fn call(name: &'static str, arguments: &[Value]) -> Result<Value, Error> {
+fn call(allowance: &Allowance, name: &'static str, arguments: &[Value]) -> Result<Value, Error> {
+    let weight = allowance.weigh(arguments)?;
+    allowance.check(weight.worst())?;
     let arguments: Vec<template::Value> =
         arguments.iter().map(value::to_template).collect::<Result<_, _>>()?;
-    let returned = functions::call_by_name(name, &arguments)
+    let environment =
+        template::Environment { budget: allowance.left(), ..template::Environment::system() };
+    let run = Run::new(&environment);
+    let returned = functions::call_by_name(name, &arguments, &run);
+    let (steps, bytes) = run.spent();
+    allowance.spend(steps)?;
+    allowance.hold(bytes)?;
+    let returned = returned
         .map_err(|why| Error::new(ErrorKind::InvalidOperation, format!("{name}: {why}")))?;
-    Ok(value::of_template(&returned))
+    let returned = value::of_template(&returned);
+    let weight = allowance.weigh([&returned])?;
+    allowance.hold(usize::try_from(weight.nodes).unwrap_or(usize::MAX).saturating_mul(ENTRY))?;
+    Ok(returned)
 }

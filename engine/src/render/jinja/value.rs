@@ -1,9 +1,10 @@
 //! Values between JSON, Go templates and Jinja.
 
 use minijinja::value::ValueKind;
-use minijinja::{Error, ErrorKind, Output, State, Value};
+use minijinja::{AutoEscape, Error, ErrorKind, Output, State, Value};
 use serde_json::{Map, Value as Json};
 
+use super::allowance::Allowance;
 use crate::template;
 use crate::template::{Environment, Run};
 
@@ -87,6 +88,7 @@ pub(super) fn to_template(value: &Value) -> Result<template::Value, Error> {
 /// How `{{ … }}` prints: null, booleans, lists and mappings as JSON, which is YAML too; Jinja's own way
 /// is Python's.
 pub(super) fn print(
+    allowance: &Allowance,
     output: &mut Output<'_>,
     state: &mut State<'_, '_>,
     value: &Value,
@@ -95,11 +97,20 @@ pub(super) fn print(
         ValueKind::None => "null".to_owned(),
         ValueKind::Bool => value.is_true().to_string(),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
+            let weight = allowance.weigh([value])?;
+            allowance.check(weight.worst())?;
             let environment = Environment::system();
             let json = template::to_json(&to_template(value)?, &Run::new(&environment));
             json.map_err(|why| Error::new(ErrorKind::BadSerialization, why))?.to_string()
         }
-        _ => return minijinja::escape_formatter(output, state, value),
+        _ => {
+            // An escaped character takes up to six.
+            let escaped = if *state.auto_escape() == AutoEscape::None { 1 } else { 6 };
+            let len = value.as_bytes().map_or_else(|| value.to_string().len(), <[u8]>::len);
+            allowance.write(len.saturating_mul(if value.is_safe() { 1 } else { escaped }))?;
+            return minijinja::escape_formatter(output, state, value);
+        }
     };
+    allowance.write(text.len())?;
     output.write_str(&text).map_err(Error::from)
 }
