@@ -119,6 +119,11 @@ impl Rules {
         Ok(self)
     }
 
+    /// Everything of which the table says how it is reached.
+    pub fn endpoints_mut(&mut self) -> impl Iterator<Item = &mut Endpoint> {
+        self.rules.iter_mut().flat_map(|rule| &mut rule.mirrors).chain(&mut self.registries)
+    }
+
     /// Refuses a table that names files: whoever writes it must not choose what is read from the
     /// machine that uses it.
     pub fn without_files(self) -> Result<Self, RulesError> {

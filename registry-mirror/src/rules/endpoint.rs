@@ -24,6 +24,10 @@ pub struct Endpoint {
     /// Name of a Secret of type dockerconfigjson, for those who can read Secrets.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub secret: Option<String>,
+    /// Name of a Secret with `tls.crt` and `tls.key`, our certificate there, or `ca.crt`, or both,
+    /// for those who can read Secrets; they put what is in it into the other fields.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub certificate_secret: Option<String>,
     /// File as `docker login` writes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub docker_config_file: Option<PathBuf>,
@@ -91,6 +95,9 @@ impl Endpoint {
         keychain: &Keychain,
         secrets: &BTreeMap<String, Secret>,
     ) -> Result<Options, EndpointError> {
+        if let Some(secret) = self.certificate_secret.clone() {
+            return Err(EndpointError::Secret { location: self.location.clone(), secret });
+        }
         let mut options = base.clone();
         options.credentials = self.credentials(host, keychain, secrets).await?;
         options.ca_certificates.extend(self.ca_certificates.clone());

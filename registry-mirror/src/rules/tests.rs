@@ -120,6 +120,11 @@ async fn settings_of_an_endpoint() {
     let secrets = [("s".to_owned(), document.into())].into();
     let options = secret.options("m.test", &base, &chain, &secrets).await.unwrap();
     assert_eq!(options.credentials, Credentials::basic("u", "p"));
+    // Who reads Secrets has put what is in this one elsewhere.
+    let certificate =
+        Endpoint { certificate_secret: Some("t".to_owned()), ..Endpoint::at("m.test") };
+    let error = certificate.options("m.test", &base, &chain, &secrets).await.unwrap_err();
+    assert!(error.to_string().contains("the Secret t"), "{error}");
 }
 
 #[test]

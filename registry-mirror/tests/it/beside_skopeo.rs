@@ -5,7 +5,7 @@ use std::{path::Path, process::Command, sync::Arc};
 use pinnace_registry::{
     Digest,
     bundle::{Attachments, Compression, Export, Item, Silent, export},
-    mirror::{Copier, CopyOptions, Outcome, Platforms},
+    mirror::{self, Copier, CopyOptions, Found, Outcome, Plan, Platforms},
 };
 
 use crate::{
@@ -84,4 +84,48 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     );
     let there = reference(format!("{}/out/of/bundle:1.0", to.host));
     assert_eq!(plain(limits()).resolve(&there).await.unwrap(), digest.as_str());
+}
+
+/// The lists of `mirror plan -o skopeo` and `-o crane`, in the hands of those whom they are for.
+#[tokio::test]
+async fn its_sync_list_and_the_one_for_crane_bring_all_of_a_plan() {
+    let folder = tempfile::tempdir().unwrap();
+    let (from, to) = (Registry::of_kind(&Kind::Plain), Registry::of_kind(&Kind::Plain));
+    let mut plan = Plan::default();
+    let mut digests = Vec::new();
+    for (seed, name) in [(1, "a/app:1.0"), (2, "a/app:2.0"), (3, "b:1.0")] {
+        let at = from.at(name);
+        let image = Image::of_two_platforms(seed).push(&plain(limits()), &at).await;
+        let bound = at.with_digest(image.index.digest.clone());
+        plan.add_image(mirror::Item::new(&bound, "test").unwrap());
+        digests.push((name, image.index.digest));
+    }
+    // One without a tag.
+    let bare = from.at("b").with_digest(digests[2].1.clone());
+    plan.add_image(mirror::Item::new(&bare, "test").unwrap());
+
+    let mut list = plan.for_skopeo();
+    // The list names registries as they are; these here have no TLS.
+    list[&from.host]["tls-verify"] = false.into();
+    let file = folder.path().join("sync.yaml");
+    std::fs::write(&file, format!("{}{list}", mirror::SYNC_LIST_NOTE)).unwrap();
+    let file = file.display().to_string();
+    let target = format!("{}/skopeo", to.host);
+    let sync = ["sync", "--all", PRESERVE, "--src", "yaml", "--dest", "docker"];
+    let sync = [&sync[..], &["--dest-tls-verify=false", &file, &target]].concat();
+    skopeo(folder.path(), &sync);
+
+    for line in plan.for_crane().lines() {
+        let path = line.strip_prefix(&format!("{}/", from.host)).unwrap();
+        let (path, _) = path.split_once('@').unwrap();
+        to.crane(&["copy", line, &format!("{}/crane/{path}", to.host)]);
+    }
+    for (name, digest) in &digests {
+        // skopeo keeps the last part of a path, crane was told all of it.
+        let last = name.rsplit('/').next().unwrap();
+        for at in [format!("skopeo/{last}"), format!("crane/{name}")] {
+            let found = mirror::check(&registries(), &to.at(&at), digest).await.unwrap().found;
+            assert_eq!(found, Found::Complete, "{at}");
+        }
+    }
 }

@@ -111,6 +111,14 @@ async fn certificates_are_checked() {
         let client = Client::new(options).unwrap();
         refused(client.resolve(&app).await, "Tls", &registry.host);
     }
+    // Whoever is told to take any certificate takes this one; what it says is still checked against digests.
+    registry.push_chart("app", "1.0.0", "");
+    let options = pinnace_registry::Options {
+        ca_certificates: Vec::new(),
+        accept_any_certificate: true,
+        ..registry.options(credentials.clone())
+    };
+    Client::new(options).unwrap().resolve(&app).await.unwrap();
     for pem in ["", "not PEM", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"] {
         let ca_certificates = vec![pem.to_owned()];
         let options =

@@ -95,6 +95,29 @@ async fn whole_with_what_is_attached_and_nothing_twice() {
     }
 }
 
+/// Six images at one time, each with blobs of its own: together they send no more at once than one may.
+#[tokio::test]
+async fn one_bound_holds_for_all_transfers_together() {
+    let (from, to) = (Registry::of_kind(&Kind::Plain), Registry::of_kind(&Kind::Plain));
+    for seed in 1..7u8 {
+        let name = from.at(&format!("app{seed}:1.0"));
+        Image::of_two_platforms(seed).push(&client(), &name).await;
+    }
+    for at_once in [1, 3] {
+        let counted = Counted::start(&to).await;
+        let copier = copier(CopyOptions { at_once, ..options() });
+        let copies = (1..7u8).map(|seed| {
+            let target = format!("{}/at-once-{at_once}/app{seed}:1.0", counted.host);
+            let (source, target) = (from.at(&format!("app{seed}:1.0")), reference(target));
+            let copier = &copier;
+            async move { copier.copy(&source, &target).await.unwrap() }
+        });
+        futures::future::join_all(copies).await;
+        let most = counted.most_at_once();
+        assert!((1..=at_once).contains(&most), "{most} at one time instead of {at_once}");
+    }
+}
+
 #[tokio::test]
 async fn what_crane_pushed_and_signed_the_old_way() {
     let (from, to) = (Registry::of_kind(&Kind::Plain), Registry::of_kind(&Kind::Plain));

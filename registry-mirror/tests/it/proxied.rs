@@ -7,8 +7,9 @@ use tokio::{
 };
 
 use crate::support::{
+    fake::{Fake, Parts},
     genuine::{PASSWORD, Registry, USER},
-    reference, refused,
+    limits, reference, refused,
 };
 
 /// A CONNECT proxy that takes every name to this machine, and remembers the names.
@@ -60,6 +61,26 @@ async fn through_a_proxy_and_around_it() {
 
     with(Some("elsewhere.test,localhost")).pull_chart(&app, None).await.unwrap();
     assert!(seen.lock().unwrap().is_empty());
+}
+
+/// Without TLS the proxy is asked for the whole URL, and nobody looks the registry's name up here.
+#[tokio::test]
+async fn in_the_clear_through_a_proxy_of_its_own() {
+    let proxy = Fake::start(Parts::new("archive"), |_| None).await;
+    let app = reference("oci://vendor.invalid/app:1.0.0");
+    let with = |https: bool| {
+        let address = Some(format!("http://{}", proxy.host).as_str().into());
+        let none = Options { plain_http: true, limits: limits(), ..Options::default() };
+        Client::new(match https {
+            true => Options { https_proxy: address, ..none },
+            false => Options { http_proxy: address, ..none },
+        })
+    };
+    let pulled = with(false).unwrap().pull_chart(&app, None).await.unwrap();
+    assert_eq!(pulled.archive, "archive");
+    let asked = proxy.count("");
+    refused(with(true).unwrap().resolve(&app).await, "Unreachable", "vendor.invalid");
+    assert_eq!(proxy.count(""), asked, "the proxy for TLS is not for this");
 }
 
 #[tokio::test]

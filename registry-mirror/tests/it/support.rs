@@ -28,6 +28,12 @@ pub fn reference(text: impl AsRef<str>) -> Reference {
     Reference::parse(text.as_ref()).unwrap()
 }
 
+/// For tests that speak HTTP themselves. Whoever comes second finds the one TLS stack installed.
+pub fn http() -> reqwest::ClientBuilder {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder()
+}
+
 /// The error, after it was checked to be of this kind and to name what it is about.
 pub fn refused<T: std::fmt::Debug>(result: Result<T, Error>, reason: &str, about: &str) -> Error {
     let error = result.unwrap_err();

@@ -92,6 +92,14 @@ impl Secrets {
             documents.insert(name, document.into());
         }
         let mut rules = table.rules.clone();
+        for endpoint in rules.endpoints_mut() {
+            let used = places.iter().filter_map(|place| place.endpoint);
+            if used.into_iter().any(|used| used == endpoint)
+                && let Some(name) = endpoint.certificate_secret.take()
+            {
+                Tls::read(&name, &self.data(&name).await?)?.give_to(endpoint);
+            }
+        }
         if rules.settings(reference).is_none() {
             rules.registries.push(own);
         }
@@ -168,6 +176,14 @@ impl Tls {
             return Err(missing("ca.crt", instead));
         }
         Ok(Self { authority, certificate })
+    }
+
+    /// Beside the authorities that an endpoint has already.
+    fn give_to(self, endpoint: &mut Endpoint) {
+        let authorities = [endpoint.ca_certificates.take(), self.authority];
+        let authorities: Vec<String> = authorities.into_iter().flatten().collect();
+        endpoint.ca_certificates = (!authorities.is_empty()).then(|| authorities.join("\n"));
+        endpoint.client_certificate = self.certificate;
     }
 }
 

@@ -7,7 +7,7 @@ use pinnace_registry::{
 use tempfile::TempDir;
 
 use super::{Source, key, open, signed, written};
-use crate::support::{image::SBOM, limits, reference, refused, tool};
+use crate::support::{http, image::SBOM, limits, reference, refused, tool};
 
 const USER: &str = "site";
 const PASSWORD: &str = "s3cret: colon";
@@ -17,12 +17,6 @@ struct Served {
     source: Source,
     host: String,
     folder: TempDir,
-}
-
-fn http() -> reqwest::Client {
-    // Whoever comes second finds it installed.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    reqwest::Client::new()
 }
 
 async fn listen(bundle: Arc<Bundle>) -> String {
@@ -112,7 +106,7 @@ async fn to_our_own_client() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_of_blobs_and_hosts_of_mirrors() {
     let served = Served::start(Compression::Zstd).await;
-    let http = http();
+    let http = http().build().unwrap();
     let (layer, bytes) = served.source.image.shared();
     let get = |path: String, range: &'static str| {
         let url = format!("http://{}/v2/{path}", served.host);
@@ -195,7 +189,7 @@ async fn a_damaged_blob_breaks_off() {
     let host = listen(open(&path, &Trust::Unsigned).unwrap()).await;
     let url = format!("http://{host}/v2/images/app/blobs/{}", layer.digest);
     let get = |range: &'static str| {
-        let request = http().get(&url).basic_auth(USER, Some(PASSWORD));
+        let request = http().build().unwrap().get(&url).basic_auth(USER, Some(PASSWORD));
         request.header("range", range).send()
     };
     assert!(get("").await.unwrap().bytes().await.is_err());

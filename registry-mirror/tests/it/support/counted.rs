@@ -13,6 +13,8 @@ type Fault = dyn Fn(&str) -> Option<Response> + Send + Sync;
 pub struct Counted {
     pub host: String,
     asked: Arc<Mutex<Vec<String>>>,
+    /// Bodies of blobs that are under way, and the most that were.
+    bodies: Arc<Mutex<(usize, usize)>>,
 }
 
 impl Counted {
@@ -30,15 +32,15 @@ impl Counted {
         let host = listener.local_addr().unwrap().to_string();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (log, behind) = (asked.clone(), registry.host.clone());
+        let bodies = Arc::new(Mutex::new((0, 0)));
+        let under_way = bodies.clone();
         let fault: Arc<Fault> = Arc::new(fault);
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .build()
-            .unwrap();
+        let http =
+            super::http().redirect(reqwest::redirect::Policy::none()).no_proxy().build().unwrap();
         let app = Router::new().fallback(move |request: Request| {
             let (log, behind, fault, http) =
                 (log.clone(), behind.clone(), fault.clone(), http.clone());
+            let bodies = under_way.clone();
             async move {
                 let path = request.uri().path_and_query().unwrap().to_string();
                 let line = format!("{} {path}", request.method());
@@ -48,18 +50,36 @@ impl Counted {
                         std::future::pending().await
                     }
                     Some(response) => response,
-                    None => pass(http, &behind, &path, request).await,
+                    None => {
+                        let has_body = ["PATCH", "PUT"].contains(&request.method().as_str())
+                            && path.contains("/blobs/");
+                        change(&bodies, |now| now + usize::from(has_body));
+                        let response = pass(http, &behind, &path, request).await;
+                        change(&bodies, |now| now - usize::from(has_body));
+                        response
+                    }
                 }
             }
         });
         tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
-        Self { host, asked }
+        Self { host, asked, bodies }
+    }
+
+    /// The most bodies of blobs that were on their way to the registry at one time.
+    pub fn most_at_once(&self) -> usize {
+        self.bodies.lock().unwrap().1
     }
 
     /// The requests so far, as `METHOD path`; forgets them.
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
+}
+
+fn change(bodies: &Mutex<(usize, usize)>, to: impl FnOnce(usize) -> usize) {
+    let mut bodies = bodies.lock().unwrap();
+    bodies.0 = to(bodies.0);
+    bodies.1 = bodies.1.max(bodies.0);
 }
 
 /// Marks an answer that is never given.

@@ -196,6 +196,9 @@ fn registry(view: &View<'_>) -> String {
             "tell the vendor: the registry serves something else than was pinned; do not override it".to_owned()
         }
         "Tls" => format!("see whether HelmRepository {source} names the registry's CA in spec.certSecretRef"),
+        "ClientCertificate" => {
+            format!("give the registry a certificate that it knows: tls.crt and tls.key in the Secret that HelmRepository {source} names in spec.certSecretRef")
+        }
         "Unreachable" | "TimedOut" => {
             "see whether the agent's pod reaches the registry: name, network, proxy".to_owned()
         }
