@@ -95,7 +95,7 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
 
 fn call(allowance: &Allowance, name: &'static str, arguments: &[Value]) -> Result<Value, Error> {
     let weight = allowance.weigh(arguments)?;
-    allowance.check(weight.worst())?;
+    allowance.check(weight.converted())?;
     let arguments: Vec<template::Value> =
         arguments.iter().map(value::to_template).collect::<Result<_, _>>()?;
     let environment =
