@@ -90,6 +90,11 @@ async fn run_one(
     let mut objects = objects(ctx, &hook, &stored.record.namespace).await?;
     let run = run_of(stored, event);
     objects.iter_mut().for_each(|object| object.annotate(RUN, &run));
+    // Its failure was noted, and the process ended before that of its revision was: it does not run again.
+    if hook.last_run.phase == Phase::Failed && stored.record.info.status.is_pending() {
+        let reason = "it failed before the action was interrupted".to_owned();
+        return failed(ctx, stored, hook, event, reason, timeout).await;
+    }
     let interrupted = hook.last_run.phase == Phase::Running;
     if !(interrupted && under_way(ctx, &objects, &run, stored.created).await?) {
         let old = match deleted_when(&hook, BEFORE_CREATION) {
@@ -128,10 +133,22 @@ async fn run_one(
     }
     ctx.storage.update(stored).await?;
     let Err(error) = result else { return Ok(()) };
+    failed(ctx, stored, hook, event, error.to_string(), timeout).await
+}
+
+/// What follows the failure of a hook, and its error.
+async fn failed(
+    ctx: &Context<'_>,
+    stored: &Stored,
+    hook: Hook,
+    event: &'static str,
+    reason: String,
+    timeout: Duration,
+) -> Result<(), Error> {
     if deleted_when(&hook, FAILED) {
         clear(ctx, stored, &hook, event, Instant::now() + timeout).await?;
     }
-    Err(Error::Hook { event, name: hook.name, reason: error.to_string() })
+    Err(Error::Hook { event, name: hook.name, reason })
 }
 
 async fn objects(ctx: &Context<'_>, hook: &Hook, namespace: &str) -> Result<Vec<Object>, Error> {

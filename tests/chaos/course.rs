@@ -45,7 +45,7 @@ pub async fn run(kills: usize, seed: u64) -> Outcome {
     course.undisturbed(&mut child).await;
     course.after_each_write(&mut child, kills / 2).await;
     course.at_any_moment(&mut child, kills).await;
-    course.each_fault(&mut child, kills.div_ceil(40)).await;
+    course.each_fault(&mut child, kills.div_ceil(100)).await;
     child.kill().await;
     course.two_at_once().await;
     course.outcome

@@ -1,12 +1,14 @@
 //! One kind of fault after the other between the controller and the API server, at the calls where it hurts: each ends
 //! at one clean revision, with each hook run once.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use kube::Client;
 use kube::api::DeleteParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
-use super::bed::{Bed, chart};
+use super::bed::{Bed, chart, condition};
 use super::plan::{Call, Fault, Plan};
 use super::proxy::Proxy;
 use super::runs::Runs;
@@ -202,6 +204,45 @@ async fn after_a_way_back_that_was_cut_short_one_revision_is_deployed() {
     assert_eq!(site.proxy.take_counts().len(), 1);
     let statuses: Vec<_> = bed.helm_history("back").into_iter().map(|(_, s, _)| s).collect();
     assert_eq!(statuses, ["superseded", "failed", "deployed"]);
+    controller.stop().await;
+}
+
+const FAILING: &str = r#"
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: failing
+  annotations: {helm.sh/hook: pre-upgrade}
+spec:
+  activeDeadlineSeconds: 1
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: "registry.test/nothing:1"}]
+"#;
+
+/// The hook's failure is noted, and the process ends before the revision's is.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hook_that_has_failed_does_not_run_again() {
+    let site = Site::new("fault-failing").await;
+    let bed = &site.bed;
+    bed.publish(&chart("web", "4.0.0").file("templates/failing.yaml", FAILING));
+    let controller = bed.controller_with(site.client().await, "one");
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.ready("web").await;
+    // The first says that the hook runs, the second that it has failed, the third that its revision has.
+    let written = AtomicUsize::new(0);
+    let third = move |c: &Call| {
+        let ours = is(c, "PUT", "/secrets/sh.helm.release.v1.web.v2");
+        ours && written.fetch_add(1, Ordering::SeqCst) == 2
+    };
+    site.proxy.follow(Plan::hit(Fault::ServerError, 1, third));
+    bed.release("web", "web", "4.0.0", json!({})).await;
+    let status = bed.reason("web", "Stalled", "RetriesExceeded").await;
+    assert_eq!(site.proxy.take_counts().len(), 1);
+    assert!(condition(&status, "Released").2.contains("hook failing failed"), "{status:#?}");
+    let ran = site.runs.take("web").await;
+    assert_eq!(ran, [(("web.v2/pre-upgrade".to_owned(), "failing".to_owned()), 1)].into());
     controller.stop().await;
 }
 
