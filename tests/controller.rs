@@ -12,6 +12,8 @@ mod commands;
 mod gate;
 #[path = "controller/interop.rs"]
 mod interop;
+#[path = "controller/keyless.rs"]
+mod keyless;
 #[path = "controller/registries.rs"]
 mod registries;
 #[path = "controller/scenarios.rs"]
