@@ -50,6 +50,10 @@ N ?= 500
 scale: tools ## Install, upgrade and leave alone N releases of two charts; time, memory and requests of the controller (root)
 	dev/scale $(N)
 
+KILLS ?= 200
+chaos: tools ## Kill and disturb the Helm controller KILLS times and count what is lost (root); CHAOS_SEED=… repeats a run
+	cargo test --quiet --test chaos -- --kills $(KILLS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+
 lint: ## Check the formatting, clippy, dependencies and scripts
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- --deny warnings

@@ -31,6 +31,7 @@ pub mod list_keys;
 pub mod managed;
 pub mod namespace;
 pub mod object;
+pub mod pauses;
 pub mod preview;
 pub mod process;
 pub mod prune;

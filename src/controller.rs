@@ -35,6 +35,7 @@ use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
+use crate::cluster::pauses::Pauses;
 use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
 
@@ -109,7 +110,8 @@ pub async fn run(
     let artifacts: Api<OciRepository> = Api::namespaced(client.clone(), &namespace);
     let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
     let controller = Controller::new(releases, watcher::Config::default())
-        .with_config(Config::default().debounce(Duration::from_millis(50)));
+        .with_config(Config::default().debounce(Duration::from_millis(50)))
+        .trigger_backoff(Pauses::shared());
     let memory = memory::Memory::default();
     let (wake, woken) = mpsc::channel(1);
     let (ended, awake) = (memory.clone(), wake.clone());

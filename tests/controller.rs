@@ -8,14 +8,24 @@ mod calls;
 mod certificates;
 #[path = "controller/commands.rs"]
 mod commands;
+#[path = "controller/faults.rs"]
+mod faults;
 #[path = "controller/gate.rs"]
 mod gate;
 #[path = "controller/interop.rs"]
 mod interop;
 #[path = "controller/keyless.rs"]
 mod keyless;
+#[allow(dead_code, reason = "the chaos program uses the rest")]
+#[path = "chaos/plan.rs"]
+mod plan;
+#[allow(dead_code, reason = "the chaos program uses the rest")]
+#[path = "chaos/proxy.rs"]
+mod proxy;
 #[path = "controller/registries.rs"]
 mod registries;
+#[path = "chaos/runs.rs"]
+mod runs;
 #[path = "controller/scenarios.rs"]
 mod scenarios;
 #[path = "controller/sources.rs"]

@@ -350,7 +350,11 @@ async fn apply(
         ..PatchParams::apply(FIELD_MANAGER).force()
     };
     let patch = Patch::Apply(value);
-    let applied = error::retried(|| api.patch(&key.name, &params, &patch)).await;
+    let call = || api.patch(&key.name, &params, &patch);
+    let applied = match value["metadata"].get("resourceVersion") {
+        Some(_) => error::retried(call).await,
+        None => error::unconditional(call).await,
+    };
     let applied = applied.map_err(|e| Error::api("apply", key, e))?;
     cluster.sight().wrote(key, &applied.metadata);
     Ok(())
@@ -364,7 +368,7 @@ pub async fn create(cluster: &Cluster, key: &Key, value: &Value) -> Result<bool,
     let failed = |e| Error::api("create", key, e);
     let object: DynamicObject =
         serde_json::from_value(value.clone()).map_err(|e| failed(kube::Error::SerdeError(e)))?;
-    match error::retried(|| api.create(&params, &object)).await {
+    match error::unconditional(|| api.create(&params, &object)).await {
         Ok(_) => Ok(true),
         Err(e) if error::is_code(&e, 409) => Ok(false),
         Err(e) => Err(failed(e)),

@@ -57,7 +57,7 @@ impl Error {
 
     /// Whether the cluster was out of reach or busy, so that the same call may succeed later.
     pub fn transient(&self) -> bool {
-        matches!(self, Self::Api { source, .. } if transient(source))
+        matches!(self, Self::Api { source, .. } if transient(source) || collided(source))
     }
 
     /// Whether the action ended because it was told to, not because something failed.
@@ -130,6 +130,12 @@ pub fn transient(error: &kube::Error) -> bool {
     }
 }
 
+/// Whether two writes met (409 `Conflict`). A call that names no version of its own can be refused by it, too: where the
+/// server counts what it makes against a quota. That an object is there already (`AlreadyExists`) is another matter.
+pub fn collided(error: &kube::Error) -> bool {
+    status(error).is_some_and(|s| s.code == 409 && s.reason == "Conflict")
+}
+
 /// The pause after so many tries, without jitter.
 fn pause(tried: u32) -> Duration {
     Duration::from_millis(100 << tried)
@@ -158,7 +164,27 @@ async fn within<T>(
 
 /// Makes an idempotent call again while the API server is busy or away: after 0.2, 0.4, 0.8 and 1.6 s,
 /// each up to half as long again. Each try is [`limited`].
-pub async fn retried<T, F, Call>(mut call: Call) -> Result<T, kube::Error>
+pub async fn retried<T, F, Call>(call: Call) -> Result<T, kube::Error>
+where
+    Call: FnMut() -> F,
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    again(call, transient).await
+}
+
+/// The same for a write that names no version of the object: if it has [`collided`], that was none of its own doing.
+pub async fn unconditional<T, F, Call>(call: Call) -> Result<T, kube::Error>
+where
+    Call: FnMut() -> F,
+    F: Future<Output = Result<T, kube::Error>>,
+{
+    again(call, |error| transient(error) || collided(error)).await
+}
+
+async fn again<T, F, Call>(
+    mut call: Call,
+    worth: impl Fn(&kube::Error) -> bool,
+) -> Result<T, kube::Error>
 where
     Call: FnMut() -> F,
     F: Future<Output = Result<T, kube::Error>>,
@@ -166,7 +192,7 @@ where
     let mut tried = 1;
     loop {
         match limited(call()).await {
-            Err(error) if tried < TRIES && transient(&error) => {
+            Err(error) if tried < TRIES && worth(&error) => {
                 tokio::time::sleep(pause(tried).mul_f64(1.0 + rand::random::<f64>() / 2.0)).await;
                 tried += 1;
             }
@@ -212,6 +238,29 @@ mod tests {
         .await;
         assert!(result.is_err());
         assert_eq!(made, 1);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_met_another_one_is_made_again() {
+        let refused = |reason: &str| {
+            let status = Status::failure("the object has been modified", reason).with_code(409);
+            kube::Error::Api(status.boxed())
+        };
+        let made = async |reason: &str| {
+            let mut made = 0;
+            let result = unconditional(|| {
+                made += 1;
+                let result = if made < 3 { Err(refused(reason)) } else { Ok(()) };
+                async { result }
+            });
+            (result.await.is_ok(), made)
+        };
+        assert_eq!(made("Conflict").await, (true, 3));
+        assert_eq!(made("AlreadyExists").await, (false, 1));
+        assert!(
+            !transient(&refused("Conflict")),
+            "a call that names a version is refused for good"
+        );
     }
 
     #[tokio::test]

@@ -212,7 +212,7 @@ impl Candidate {
             let name = name.clone();
             move |e| Error::api(verb, format!("Lease {name}"), e)
         };
-        let found = self.api.get_opt(&name).await.map_err(failed("read"))?;
+        let found = error::limited(self.api.get_opt(&name)).await.map_err(failed("read"))?;
         self.look(found.as_ref(), Instant::now());
         let decision = match decide(self.seen.as_ref(), &self.settings.identity, Instant::now()) {
             Decision::Wait if self.seizes => Decision::Take,
@@ -224,11 +224,11 @@ impl Candidate {
             (_, None) => {
                 let metadata = ObjectMeta { name: Some(name.clone()), ..ObjectMeta::default() };
                 let lease = Object { metadata, spec: Some(wanted) };
-                self.api.create(&PostParams::default(), &lease).await
+                error::limited(self.api.create(&PostParams::default(), &lease)).await
             }
             (_, Some(lease)) => {
                 let lease = Object { spec: Some(wanted), ..lease };
-                self.api.replace(&name, &PostParams::default(), &lease).await
+                error::limited(self.api.replace(&name, &PostParams::default(), &lease)).await
             }
         };
         match result {

@@ -11,6 +11,8 @@ use super::{Cluster, Error, Key, Object, error};
 pub const RESOURCE_POLICY: &str = "helm.sh/resource-policy";
 
 const AT_ONCE: usize = 8;
+/// How often an object is looked at again whose deletion meets the writes of others.
+const MAX_LOOKS: usize = 5;
 
 /// The objects of `earlier` revisions that `now` does not have, each once, in reverse order of installation.
 pub fn gone<'a>(earlier: &'a [Vec<Object>], now: &[Object]) -> Vec<&'a Object> {
@@ -92,11 +94,21 @@ pub async fn remove(
         ..DeleteParams::default()
     };
     let api = cluster.api(key).await?;
-    match error::retried(|| api.delete(&key.name, &params)).await {
-        Ok(_) => Ok(Some((key.clone(), uid))),
-        Err(e) if error::is_code(&e, 404) || error::is_code(&e, 409) => Ok(None),
-        Err(e) => Err(Error::api("delete", key, e)),
+    for _ in 0..MAX_LOOKS {
+        match error::retried(|| api.delete(&key.name, &params)).await {
+            Ok(_) => return Ok(Some((key.clone(), uid))),
+            Err(e) if error::is_code(&e, 404) => return Ok(None),
+            // Another incarnation is there, or the deletion only met another write.
+            Err(e) if error::is_code(&e, 409) => {
+                let now = cluster.get(key).await?.and_then(|now| now.metadata.uid);
+                if now.as_ref() != Some(&uid) {
+                    return Ok(None);
+                }
+            }
+            Err(e) => return Err(Error::api("delete", key, e)),
+        }
     }
+    Err(Error::Interrupted)
 }
 
 #[cfg(test)]

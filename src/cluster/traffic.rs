@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use http::{Method, Request, Response};
 use kube::client::{Body, ClientBuilder};
@@ -13,8 +14,13 @@ use tower::{Layer, Service};
 
 use crate::telemetry::metrics::{Labels, Metrics};
 
+/// After so long without a byte a connection counts as dead, and whoever watches by it begins anew. The API server sends
+/// a bookmark on every watch about once a minute.
+const SILENCE: Duration = Duration::from_secs(90);
+
 /// A client whose calls are counted as `kubernetes_api_requests_total{verb, result}`.
-pub fn client(config: Config, metrics: &Metrics) -> Result<Client, kube::Error> {
+pub fn client(mut config: Config, metrics: &Metrics) -> Result<Client, kube::Error> {
+    config.read_timeout = Some(SILENCE);
     Ok(ClientBuilder::try_from(config)?.with_layer(&Traffic::new(metrics)).build())
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::health::Checks;
+use super::pauses::Pauses;
 use super::ready;
 use super::{Cluster, Error, Key, error};
 
@@ -190,7 +191,7 @@ fn one(
         object.types = Some(types.clone());
         Some(object)
     };
-    watcher(api, config).default_backoff().try_filter_map(move |event| {
+    watcher(api, config).backoff(Pauses::single()).try_filter_map(move |event| {
         let found = match event {
             watcher::Event::Init => {
                 listed = None;
@@ -260,7 +261,8 @@ async fn watches(
     for namespace in namespaces {
         let api = Api::namespaced_with(cluster.client().clone(), &namespace, &pod);
         // Pods only speed up bad news: without the right to watch them the wait goes by the objects alone.
-        let pods = watcher(api, watcher::Config::default()).default_backoff().applied_objects();
+        let pods =
+            watcher(api, watcher::Config::default()).backoff(Pauses::single()).applied_objects();
         let seen = tokio::time::sleep(BEFORE_PODS)
             .map(|()| pods)
             .flatten_stream()

@@ -13,6 +13,10 @@ use crate::model::condition::reason;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+/// The same for an attempt that the cluster has cut short: nobody has to change anything for the next one to succeed.
+const FIRST_SHORT_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_SHORT_PAUSE: Duration = Duration::from_secs(60);
+
 const UNLOCKED: &str = "it was pending for longer than its action may take";
 
 /// What the decision depends on beside the state.
@@ -141,8 +145,17 @@ pub fn decide(state: &State, situation: &Situation) -> Decision {
 
 /// The pause after so many failures.
 pub fn pause(failures: u64) -> Duration {
-    let doubled = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
-    FIRST_PAUSE.saturating_mul(1 << doubled).min(LONGEST_PAUSE)
+    doubled(FIRST_PAUSE, failures).min(LONGEST_PAUSE)
+}
+
+/// The pause after so many attempts in a row that were cut short.
+pub fn short_pause(times: u64) -> Duration {
+    doubled(FIRST_SHORT_PAUSE, times).min(LONGEST_SHORT_PAUSE)
+}
+
+fn doubled(first: Duration, times: u64) -> Duration {
+    let doublings = u32::try_from(times.saturating_sub(1)).unwrap_or(u32::MAX).min(16);
+    first.saturating_mul(1 << doublings)
 }
 
 fn exhausted(action: &str, failures: u64) -> Decision {
@@ -493,5 +506,6 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_limit() {
         assert_eq!([1, 2, 3, 7, 99].map(|n| pause(n).as_secs()), [5, 10, 20, 300, 300]);
+        assert_eq!([1, 2, 3, 7, 99].map(|n| short_pause(n).as_secs()), [1, 2, 4, 60, 60]);
     }
 }

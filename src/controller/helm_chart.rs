@@ -13,7 +13,7 @@ use super::source_status::helm_chart::status;
 use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{HelmChartTemplate, HelmRelease};
 use crate::api::{ORIGIN_NAME, ORIGIN_NAMESPACE};
-use crate::cluster::error::{is_code, retried};
+use crate::cluster::error::{is_code, retried, unconditional};
 
 /// The longest value of a label (Kubernetes' `LabelValueMaxLength`), in bytes.
 const MAX_LABEL: usize = 63;
@@ -41,7 +41,7 @@ pub async fn publish(
     let apply = Patch::Apply(&wanted);
     let live = match live.filter(says_so) {
         Some(live) => live,
-        None => retried(|| api.patch(&name, &params, &apply)).await?,
+        None => unconditional(|| api.patch(&name, &params, &apply)).await?,
     };
     let generation = live.metadata.generation.unwrap_or(1);
     let before = live.status.unwrap_or_default();
@@ -59,13 +59,14 @@ pub async fn publish(
         "status": status,
     });
     let apply = Patch::Apply(&patch);
-    retried(|| api.patch_status(&name, &params, &apply)).await.map(|_| ())
+    unconditional(|| api.patch_status(&name, &params, &apply)).await.map(|_| ())
 }
 
 /// Removes the object, when the release's chart is no longer said by a template. It may be gone.
 pub async fn remove(client: &Client, release: &HelmRelease) -> Result<(), kube::Error> {
     let api: Api<HelmChart> = Api::namespaced(client.clone(), &release.own_namespace());
-    match api.delete(&release.helm_chart_name(), &DeleteParams::background()).await {
+    let (name, params) = (release.helm_chart_name(), DeleteParams::background());
+    match unconditional(|| api.delete(&name, &params)).await {
         Err(error) if !is_code(&error, 404) => Err(error),
         _ => Ok(()),
     }

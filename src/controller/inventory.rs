@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::memory::Memory;
 use crate::cluster::object::Owner;
+use crate::cluster::pauses::Pauses;
 use crate::cluster::sight::Place;
 use crate::cluster::{Cluster, FIELD_MANAGER, Object, error};
 
@@ -92,7 +93,7 @@ impl Inventory {
         let api: Api<PartialObjectMeta<DynamicObject>> =
             Api::namespaced_with(client, &namespace, &resource);
         let config = watcher::Config::default().labels(MANAGED);
-        let events = watcher(api, config).default_backoff();
+        let events = watcher(api, config).backoff(Pauses::single());
         let mut events = std::pin::pin!(events.take_until(self.stop.cancelled()));
         let place = Place {
             group: resource.group.clone(),

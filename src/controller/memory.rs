@@ -53,6 +53,8 @@ pub struct Fingerprint {
 #[derive(Default)]
 struct Known {
     errors: u64,
+    /// Attempts in a row that the cluster has cut short.
+    cut_short: u64,
     resting: Option<(Fingerprint, Option<Instant>)>,
     /// The resourceVersion that this process wrote last.
     written: u64,
@@ -257,13 +259,21 @@ impl Memory {
         let mut inner = self.inner();
         let known = inner.objects.entry(uid.to_owned()).or_default();
         known.errors += 1;
-        let pause = decide::pause(known.errors).mul_f64(0.5 + rand::random::<f64>() / 2.0);
+        let pause = by_chance(decide::pause(known.errors));
         pause.max(asked.unwrap_or_default())
+    }
+
+    /// The pause before the next attempt when the cluster was out of reach, or others wrote at the same time.
+    pub fn short_pause(&self, uid: &str) -> Duration {
+        let mut inner = self.inner();
+        let known = inner.objects.entry(uid.to_owned()).or_default();
+        known.cut_short += 1;
+        by_chance(decide::short_pause(known.cut_short))
     }
 
     pub fn no_error(&self, uid: &str) {
         if let Some(known) = self.inner().objects.get_mut(uid) {
-            known.errors = 0;
+            (known.errors, known.cut_short) = (0, 0);
         }
     }
 
@@ -284,6 +294,11 @@ impl Memory {
     pub fn forget(&self, uid: &str) {
         self.inner().objects.remove(uid);
     }
+}
+
+/// Up to half of it is left to chance.
+fn by_chance(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + rand::random::<f64>() / 2.0)
 }
 
 /// Resource versions are numbers that grow (Kubernetes' API conventions since 1.35; etcd's revision before).
@@ -419,6 +434,10 @@ mod tests {
         assert!(memory.pause("u", None) <= Duration::from_secs(5));
         let asked = Duration::from_secs(900);
         assert_eq!(memory.pause("u", Some(asked)), asked);
+        assert!(memory.short_pause("u") <= Duration::from_secs(1), "failures do not count");
+        assert!(memory.short_pause("u") >= Duration::from_secs(1));
+        memory.no_error("u");
+        assert!(memory.short_pause("u") <= Duration::from_secs(1));
     }
 
     #[test]

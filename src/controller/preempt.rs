@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api::helm_release::HelmRelease;
+use crate::cluster::pauses::Pauses;
 
 /// By UID: generation, and whether it is being deleted.
 type Known = HashMap<String, (i64, bool)>;
@@ -29,7 +30,7 @@ impl Newest {
         let (sender, receiver) = watch::channel(Known::new());
         let api: Api<PartialObjectMeta<HelmRelease>> = Api::namespaced(client, namespace);
         tokio::spawn(async move {
-            let releases = watcher(api, watcher::Config::default()).default_backoff();
+            let releases = watcher(api, watcher::Config::default()).backoff(Pauses::single());
             let mut releases = std::pin::pin!(releases.take_until(stop.cancelled_owned()));
             while let Some(event) = releases.next().await {
                 let Ok(event) = event else { continue };

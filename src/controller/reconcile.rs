@@ -163,6 +163,15 @@ impl Error {
         }
     }
 
+    /// Whether the cluster was out of reach or busy, or another writer was met.
+    fn is_of_cluster(&self) -> bool {
+        match self {
+            Self::Release(error) => error.leaves_pending(),
+            Self::Api(error) => error::transient(error) || error::is_code(error, 409),
+            Self::Cluster(error) => error.transient() || error.stopped(),
+        }
+    }
+
     /// Whether two writers met, which the next look settles: nobody needs to be told.
     fn passes(&self) -> bool {
         match self {
@@ -210,7 +219,7 @@ async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
             return Rest::UNTIL_CHANGE;
         }
         Err(error) => {
-            let pause = context.memory.pause(&uid, None);
+            let pause = context.memory.short_pause(&uid);
             let error = error::explain(&error);
             tracing::warn!(release = name, error, "cannot be read: again in {}s", pause.as_secs());
             return Rest::of(pause);
@@ -222,7 +231,10 @@ async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
     let rest = match reconcile(&release, context, &mut redactor).boxed().await {
         Ok(rest) => rest,
         Err(error) => {
-            let pause = context.memory.pause(&uid, None);
+            let pause = match error.is_of_cluster() {
+                true => context.memory.short_pause(&uid),
+                false => context.memory.pause(&uid, None),
+            };
             let next = status::time_of_day(Utc::now() + pause);
             let message = redactor.redact(&format!("{error}; next attempt at {next}"));
             tracing::warn!(release = name, message, "not reconciled");
@@ -245,7 +257,8 @@ async fn tell(context: &Context, release: &HelmRelease, reason: &str, message: &
     let api: Api<HelmRelease> = Api::namespaced(context.client.clone(), &release.own_namespace());
     // The attempt may have written the status itself: only what is there now may be added to.
     let told = async {
-        let Some(release) = api.get_opt(&release.name_any()).await? else { return Ok(()) };
+        let name = release.name_any();
+        let Some(release) = error::retried(|| api.get_opt(&name)).await? else { return Ok(()) };
         let mut report = context.report(&release);
         report.draft().not_ready(reason, message);
         report.save().await

@@ -11,7 +11,7 @@ use super::memory::Memory;
 use super::redactor::Redactor;
 use super::status::{Draft, Tests};
 use crate::api::helm_release::{HelmRelease, HelmReleaseStatus};
-use crate::cluster::error::{is_code, retried};
+use crate::cluster::error::{is_code, unconditional};
 use crate::cluster::events::Events;
 
 /// The field manager of what this controller says about objects, as opposed to releases' own objects.
@@ -70,7 +70,7 @@ impl Report {
         });
         let params = PatchParams::apply(FIELD_MANAGER).force();
         let apply = Patch::Apply(&patch);
-        match retried(|| self.api.patch_status(&self.name, &params, &apply)).await {
+        match unconditional(|| self.api.patch_status(&self.name, &params, &apply)).await {
             Err(error) if !is_code(&error, 404) => Err(error),
             result => {
                 if let Ok(written) = &result {

@@ -31,7 +31,7 @@ use crate::api::annotation;
 use crate::api::helm_chart::HelmChart;
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
-use crate::cluster::error::{explain, is_code, retried};
+use crate::cluster::error::{explain, is_code, retried, unconditional};
 
 pub mod conditions;
 pub mod helm_chart;
@@ -256,7 +256,7 @@ impl Keeper {
             "status": status,
         });
         let (params, apply) = (PatchParams::apply(FIELD_MANAGER).force(), Patch::Apply(&patch));
-        match retried(|| api.patch_status(name, &params, &apply)).await {
+        match unconditional(|| api.patch_status(name, &params, &apply)).await {
             Ok(written) => {
                 self.memory.wrote_source(&written);
                 Ok(())

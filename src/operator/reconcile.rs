@@ -35,6 +35,7 @@ use crate::{
     cluster::{
         error::{explain, is_code},
         events::Events,
+        pauses::Pauses,
         registry_table::{TABLE, Table},
     },
     telemetry::metrics::Metrics,
@@ -84,7 +85,8 @@ pub async fn run(
     let events = Events::new(client.clone(), FIELD_MANAGER, identity);
     let context = Arc::new(Context { client: client.clone(), settings, events });
     let owner = resource.clone();
-    let controller = Controller::new_with(clusters, watcher::Config::default(), resource);
+    let controller = Controller::new_with(clusters, watcher::Config::default(), resource)
+        .trigger_backoff(Pauses::shared());
     let by_phase = ClustersByPhase(controller.store());
     metrics.register("operator_clusters", "QdrantClusters by phase", by_phase);
     controller

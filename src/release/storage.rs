@@ -17,7 +17,7 @@ use pinnace_registry::RenamedImages;
 
 use super::Error;
 use super::record::{MAX_ENCODED, Record, Status};
-use crate::cluster::error::{is_code, limited, retried};
+use crate::cluster::error::{is_code, limited, retried, unconditional};
 
 mod seen;
 mod written;
@@ -270,7 +270,7 @@ impl Storage {
 
     pub async fn delete(&self, version: u32) -> Result<(), Error> {
         let (key, params) = (self.key(version), DeleteParams::default());
-        match retried(|| self.api.delete(&key, &params)).await {
+        match unconditional(|| self.api.delete(&key, &params)).await {
             Err(e) if !is_code(&e, 404) => {
                 self.seen.forget();
                 Err(self.failed("delete", version)(e))

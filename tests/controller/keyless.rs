@@ -37,7 +37,7 @@ async fn a_chart_is_used_if_the_sites_policy_knows_its_signer() {
     let root = signed(&format!("{}@{digest}", web.path()));
     let policy = async |mode: &str, subject: &str| {
         let policy = json!({
-            "prefix": format!("registry.test/{}", bed.namespace()),
+            "prefix": web.path(),
             "mode": mode,
             "keyless": {
                 "trustedRoot": root.to_string(),

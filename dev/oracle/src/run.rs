@@ -35,7 +35,7 @@ pub struct Tally {
 }
 
 /// More such cases among a thousand mean that something else is wrong with Helm's process.
-const MAX_FATAL: u64 = 1;
+const MAX_FATAL: u64 = 5;
 /// As many may come at once.
 const LUCK: u64 = 20;
 

@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod chunks;
+pub mod jinja;
 pub mod printf;
 pub mod semver;
 pub mod small_run;
@@ -16,8 +17,9 @@ pub mod yaml_reader;
 /// Its name, which is that of its folder in `corpus/`, and what it runs.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("archive", archive::run),
+    ("jinja", jinja::run),
     ("printf", printf::run),
     ("semver", semver::run),
     ("strvals", strvals::run),

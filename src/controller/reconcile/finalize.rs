@@ -119,7 +119,9 @@ pub async fn set_finalizer(
         });
         let merge = Patch::Merge(&patch);
         tries += 1;
-        match api.patch_metadata(&name, &PatchParams::default(), &merge).await {
+        let params = PatchParams::default();
+        // If the answer to a write is lost, the next one is refused, and the next look shows that it is done.
+        match error::retried(|| api.patch_metadata(&name, &params, &merge)).await {
             Err(error) if error::is_code(&error, 409) && tries < FINALIZER_TRIES => {}
             Err(error) if on || !error::is_code(&error, 404) => return Err(error),
             _ => return Ok(()),

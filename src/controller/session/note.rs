@@ -5,6 +5,7 @@ use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
 use crate::controller::status;
 use crate::model::condition::reason;
+use crate::release::deploy;
 use crate::release::record::Status;
 
 impl Session<'_> {
@@ -30,6 +31,11 @@ impl Session<'_> {
         } else if !counts && latest.record.info.status == Status::Failed {
             self.superseded(latest).await?;
         } else {
+            // Whoever did not note it may not have come to what follows a deployment, either.
+            if latest.record.info.status == Status::Deployed {
+                let max = self.release.max_history().unwrap_or(0);
+                deploy::tidy(&self.storage, latest.record.version, max).await?;
+            }
             self.conclude(latest, None).await?;
         }
         Ok(Next::Again)

@@ -60,7 +60,7 @@ impl Session<'_> {
     /// An action that was interrupted, or ended without anything to note.
     pub(super) async fn ended(&mut self, done: Result<(), release::Error>) -> Result<Next, Error> {
         let Err(error) = done else { return Ok(Next::Again) };
-        let pause = self.context.memory.pause(&self.uid, None);
+        let pause = self.context.memory.short_pause(&self.uid);
         let told = self.report.redactor.redact(&error.to_string());
         tracing::warn!(release = self.object, error = told, "will be resumed");
         let next = status::time_of_day(Utc::now() + pause);

@@ -136,6 +136,7 @@ impl Session<'_> {
                 self.report.event(true, reason::UNINSTALL_SUCCEEDED, &message).await;
                 Ok(None)
             }
+            Err(error) if error.leaves_pending() => Err(error.into()),
             Err(error) => {
                 let pause = self.context.memory.pause(&self.uid, None);
                 let message =
@@ -187,6 +188,7 @@ impl Session<'_> {
                 self.report.event(true, reason::UNINSTALL_SUCCEEDED, &message).await;
                 Ok(true)
             }
+            Err(error) if error.leaves_pending() => Err(error.into()),
             Err(error) => {
                 let message =
                     format!("Helm uninstall failed for release {name} with chart {chart}: {error}");

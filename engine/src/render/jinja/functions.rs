@@ -54,7 +54,19 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
         "range",
         move |state: &mut State<'_, '_>, given: Rest<ValueOrKwargs>| {
             counted.spend(1)?;
-            let numbers = range.call(state, &given.into_values())?;
+            let given = given.into_values();
+            // Backwards, MiniJinja's own subtracts them.
+            let is_backwards = given.get(2).and_then(Value::as_i64).is_some_and(|step| step < 0);
+            if is_backwards
+                && given
+                    .iter()
+                    .filter_map(Value::as_i64)
+                    .any(|n| n.unsigned_abs() > i64::MAX as u64 / 4)
+            {
+                let why = "range takes numbers up to two to the power of 61 backwards";
+                return Err(Error::new(ErrorKind::InvalidOperation, why));
+            }
+            let numbers = range.call(state, &given)?;
             let mut first = numbers.try_iter()?.filter_map(|number| number.as_i64());
             let start = first.next().unwrap_or(0);
             let step = first.next().unwrap_or(start).wrapping_sub(start);
@@ -83,7 +95,7 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
 
 fn call(allowance: &Allowance, name: &'static str, arguments: &[Value]) -> Result<Value, Error> {
     let weight = allowance.weigh(arguments)?;
-    allowance.check(weight.worst())?;
+    allowance.check(weight.converted())?;
     let arguments: Vec<template::Value> =
         arguments.iter().map(value::to_template).collect::<Result<_, _>>()?;
     let environment =

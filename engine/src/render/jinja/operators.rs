@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use minijinja::value::{ValueKind, ValueOrKwargs};
-use minijinja::{Environment, Error, ErrorKind, Expression, UndefinedBehavior, Value};
+use minijinja::{Environment, Error, ErrorKind, Expression, State, UndefinedBehavior, Value};
 
 use super::allowance::{Allowance, CONTAINER, ENTRY, ITEM};
 use super::held::Held;
@@ -50,6 +50,17 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
             _ => compared(&counted, value.into_value()),
         }
     });
+    let counted = allowance.clone();
+    environment.add_filter(
+        "__callee",
+        move |state: &State<'_, '_>, callee: Operand, name: &str| {
+            counted.spend(1)?;
+            if callee.is_undefined() && state.lookup(name).is_none() {
+                return Err(Error::new(ErrorKind::UnknownFunction, format!("{name} is unknown")));
+            }
+            Ok(callee.into_value())
+        },
+    );
     let counted = allowance.clone();
     environment.add_filter("__held", move |bytes: usize| {
         counted.hold(bytes).map(|()| Value::from_safe_string(String::new()))

@@ -9,6 +9,7 @@
 //! - `a ~ b`, `a + b`, `a[1:]` … become `a|__concat(b)`, `a|__add(b)`, `a|__slice(1, none, none)` …: chains stay
 //!   flat, as they were;
 //! - what is compared, or a key, goes through `|__compared`; new lists and mappings through `|__made`;
+//! - `f(a)` becomes `(f|__callee("f"))(a)`, which cannot be the `loop` of somewhere else;
 //! - `{% set ns.x = v %}` becomes `{{ ns|__set("x", v) }}`.
 
 use minijinja::machinery::ast::{self, Stmt};
@@ -55,6 +56,7 @@ impl Rewriter {
             line: 1,
             texts: &mut self.texts,
             names: 0,
+            in_loop: false,
             refused: None,
         };
         printer.statement(&parsed);
@@ -105,6 +107,8 @@ struct Printer<'t> {
     texts: &'t mut Vec<Value>,
     /// How many names were bound.
     names: usize,
+    /// Whether what is written is run by the loop around it, and not by a block or a macro in it.
+    in_loop: bool,
     /// Why the template cannot be run, and the line.
     refused: Option<(String, usize)>,
 }
@@ -231,7 +235,9 @@ impl Printer<'_> {
                 self.close();
                 // Of a required block nothing is ever printed; it must stay empty.
                 if !block.required {
+                    let in_loop = std::mem::replace(&mut self.in_loop, false);
                     self.body(&block.body);
+                    self.in_loop = in_loop;
                 }
                 self.end("endblock");
             }
@@ -239,7 +245,8 @@ impl Printer<'_> {
                 self.open(import.span(), "import");
                 self.expression(&import.expr);
                 self.write(&[" as "]);
-                if !is_target(&import.name) {
+                // MiniJinja's parser lets it be anything, and its compiler panics.
+                if !matches!(import.name, ast::Expr::Var(_) | ast::Expr::GetAttr(_)) {
                     self.refuse("`as` takes a name".to_owned(), import.span());
                 }
                 let attributes = self.target(&import.name);
@@ -280,10 +287,8 @@ impl Printer<'_> {
             }
             Stmt::CallBlock(block) => {
                 self.open(block.span(), "call");
-                if !block.macro_decl.args.is_empty() {
-                    self.parameters(&block.macro_decl);
-                    self.write(&[" "]);
-                }
+                self.parameters(&block.macro_decl);
+                self.write(&[" "]);
                 self.call(&block.call);
                 self.macro_body(&block.macro_decl, "endcall");
             }
@@ -310,7 +315,9 @@ impl Printer<'_> {
         }
         self.write(&[if repeat.recursive { " recursive" } else { "" }]);
         self.close();
+        let in_loop = std::mem::replace(&mut self.in_loop, true);
         self.turn(&repeat.body);
+        self.in_loop = in_loop;
         if !repeat.else_body.is_empty() {
             self.end("else");
             self.body(&repeat.else_body);
@@ -417,19 +424,12 @@ impl Printer<'_> {
     fn macro_body(&mut self, defined: &ast::Spanned<ast::Macro<'_>>, end: &str) {
         self.close();
         let start = self.out.len();
+        let in_loop = std::mem::replace(&mut self.in_loop, false);
         self.turn(&defined.body);
+        self.in_loop = in_loop;
         // It encloses at most the names in its text, each of which takes two bytes or more.
         let enclosed = (self.out.len() - start) / 2;
         self.end(end);
         self.charge(1024 + 64 * enclosed.min(1000));
-    }
-}
-
-/// MiniJinja's compiler knows of no other; its parser lets `import … as` have any expression.
-fn is_target(expression: &ast::Expr<'_>) -> bool {
-    match expression {
-        ast::Expr::Var(_) | ast::Expr::GetAttr(_) => true,
-        ast::Expr::List(list) => list.items.iter().all(is_target),
-        _ => false,
     }
 }

@@ -98,7 +98,7 @@ pub(super) fn print(
         ValueKind::Bool => value.is_true().to_string(),
         ValueKind::Seq | ValueKind::Map | ValueKind::Iterable => {
             let weight = allowance.weigh([value])?;
-            allowance.check(weight.worst())?;
+            allowance.check(weight.converted())?;
             let environment = Environment::system();
             let json = template::to_json(&to_template(value)?, &Run::new(&environment));
             json.map_err(|why| Error::new(ErrorKind::BadSerialization, why))?.to_string()

@@ -31,6 +31,12 @@ impl Weight {
         usize::try_from(bytes).unwrap_or(usize::MAX)
     }
 
+    /// What it takes to turn what was weighed into values of Go templates, and those into JSON.
+    pub(super) fn converted(&self) -> usize {
+        let nodes = usize::try_from(self.nodes).unwrap_or(usize::MAX);
+        self.worst().saturating_add(nodes.saturating_mul(256))
+    }
+
     fn walk(&mut self, value: &Value, depth: usize, most: &Weight) {
         self.nodes += 1;
         self.depth = self.depth.max(depth);

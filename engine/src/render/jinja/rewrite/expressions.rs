@@ -117,7 +117,15 @@ impl Printer<'_> {
     }
 
     pub(super) fn call(&mut self, call: &Call<'_>) {
-        self.bound(&call.expr, Binding::Postfix);
+        match &call.expr {
+            // MiniJinja goes on at the loop, in whatever it runs: a block, or a file that is included.
+            Expr::Var(name) if name.id != "super" && !(name.id == "loop" && self.in_loop) => {
+                self.write(&["("]);
+                self.bare(&call.expr);
+                self.write(&["|__callee(\"", name.id, "\"))"]);
+            }
+            callee => self.bound(callee, Binding::Postfix),
+        }
         // It compares its arguments with those of the last time.
         let compares = matches!(&call.expr, Expr::GetAttr(method) if method.name == "changed");
         self.arguments(&call.args, compares);

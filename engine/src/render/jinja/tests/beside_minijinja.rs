@@ -47,6 +47,7 @@ fn plain(text: &str) -> Result<String, JinjaError> {
     environment.set_path_join_callback(|name, parent| beside(name, parent).into());
     environment.set_recursion_limit(MAX_DEPTH);
     environment.set_debug(false);
+    environment.set_fuel(Some(1_000_000));
     let pages = pages(text);
     for page in &pages {
         let added = environment.add_template_owned(page.path.clone(), page.text.clone());
@@ -470,4 +471,132 @@ fn thousands_of_generated_templates() {
         on_large_stack(|| (0..COUNT).filter(|seed| same(&generate::template(*seed))).count());
     // Most do something before they fail, if they do.
     assert!(rendered > 500, "{rendered} of {COUNT} can be rendered");
+}
+
+/// Rarely written, or wrong.
+#[test]
+fn odd_templates() {
+    on_large_stack(|| {
+        for text in [
+            "{% for x in ll recursive %}{% set f = loop %}{% include '_partial.j2' %}{% endfor %}",
+            "{% for x in ll recursive %}{% include ['_l.j2'] ignore missing %}{% endfor %}",
+            "{% for x in l %}{% extends '_base.j2' %}{% endfor %}",
+            "{% if b %}{% extends '_base.j2' %}{% endif %}{% block body %}1{% endblock %}",
+            "{% macro m() %}{% extends '_base.j2' %}{% endmacro %}{{ m() }}{{ m() }}",
+            "{% set x %}{% extends '_base.j2' %}{% endset %}{{ x }}",
+            "{% filter upper %}{% extends '_base.j2' %}{% endfilter %}{{ n }}",
+            "{% autoescape true %}{% extends '_base.j2' %}{% endautoescape %}",
+            "{% with a=1 %}{% extends '_base.j2' %}{% endwith %}",
+            "{% call range(3) %}x{% endcall %}",
+            "{% call m.items() %}x{% endcall %}",
+            "{% call loop([1]) %}{% endcall %}",
+            "{% for x in ll recursive %}{% call loop([1]) %}{% endcall %}{% endfor %}",
+            "{% call super() %}{% endcall %}",
+            "{% block a %}{% call super() %}{% endcall %}{% endblock %}",
+            "{% block a %}{{ self.a() }}{% endblock %}",
+            "{{ self.zz() }}",
+            "{% do self.a() %}{% block a %}{{ super() }}{% endblock %}",
+            "{% do super() %}",
+            "{% do loop(1) %}",
+            "{% for x in ll recursive %}{% do loop(l) %}{% endfor %}",
+            "{% for x in ll recursive %}{% if loop.depth < 3 %}{% do loop(l) %}{% endif %}{% endfor %}",
+            "{% set self = 1 %}",
+            "{% for x in ll %}{% set q = loop(1) %}{% endfor %}",
+            "{% macro caller() %}{% endmacro %}{{ caller() }}",
+            "{% import '_macros.j2' as m.x %}",
+            "{% set () = [] %}",
+            "{% for () in [[]] %}{% endfor %}",
+            "{% set (a) = 1 %}{{ a }}",
+            "{% macro m(a, a) %}{{ a }}{% endmacro %}{{ m(1, 2) }}",
+            "{{ dict(a=1, a=2) }}",
+            "{{ m(**{1: 2}) }}",
+            "{{ '%c'|format(55555) }}",
+            "{{ '%c'|format(-1) }}",
+            "{{ '%(a)s'|format(1) }}",
+            "{{ '%.99999f'|format(1.5) }}",
+            "{{ '%'|format }}",
+            "{{ '%5'|format(1) }}",
+            "{{ '%#x %o %e %g'|format(1, 2, 3.5, 1e300) }}",
+            "{{ 1e300|int }}",
+            "{{ (0/0) if false else 1e999 - 1e999 }}",
+            "{{ 1e999|int }}{{ 1e999|round }}{{ (-1e999)|round(-5) }}",
+            "{{ 5|round(-400) }}",
+            "{{ 1.5|round(-310) }}",
+            "{{ 1.5|round(2147483647) }}{{ 1.5|round(-2147483648) }}",
+            "{{ 170141183460469231731687303715884105727 + 1 }}",
+            "{{ -170141183460469231731687303715884105728 }}",
+            "{{ (-170141183460469231731687303715884105727 - 1)|abs }}",
+            "{{ (-170141183460469231731687303715884105727 - 1) // -1 }}",
+            "{{ 2 ** 9999999999 }}",
+            "{{ 2 ** -9999999999 }}",
+            "{{ 340282366920938463463374607431768211455 + 1 }}",
+            "{{ '-170141183460469231731687303715884105728'|int }}",
+            "{{ 'zz'|int(base=36) }}",
+            "{{ 'zz'|int(base=99) }}",
+            "{{ '--1'|int }}",
+            "{{ '-'|int }}",
+            "{{ [3, 'a', none, 1.5, [1], {}]|sort }}",
+            "{{ [1e999, 0 * 1e999, 1]|sort }}",
+            "{{ [0 * 1e999]|unique }}",
+            "{{ l|batch(0) }}",
+            "{{ l|slice(0) }}",
+            "{{ range(1, 10, 0) }}",
+            "{{ range(9223372036854775807, -9223372036854775807) }}",
+            "{{ range(-9223372036854775807, 9223372036854775807) }}",
+            "{{ range(-9223372036854775807, 9223372036854775807, 9223372036854775807)|list }}",
+            "{{ s[9223372036854775807:] }}{{ s[-9223372036854775807:] }}{{ l[9223372036854775807:]|list }}{{ l[:9223372036854775807:9223372036854775807]|list }}",
+            "{{ l[9223372036854775807] is defined }}{{ l[-9223372036854775807] is defined }}{{ s[-9223372036854775807 - 1] is defined }}",
+            "{{ ''|first is defined }}{{ []|last is defined }}",
+            "{{ ''|indent }}{{ ''|title }}{{ ''|capitalize }}{{ ''|trim('') }}{{ ''|split('') }}",
+            "{{ 'a'|split('', 0) }}{{ 'a b'|split(none, 0) }}{{ 'a b'|split(none, 9223372036854775807) }}",
+            "{{ s|split('', -1) }}",
+            "{{ 'é'|indent(0, true, true) }}",
+            "{{ {}|dictsort }}{{ m|dictsort(by='key', reverse=true) }}",
+            "{{ loop }}{{ range }}{{ dict }}",
+            "{% for x in l %}{{ loop|string }}{{ loop }}{% endfor %}",
+            "{% for x in l %}{% set y = loop %}{% endfor %}",
+            "{{ l|map }}{{ l|map('') }}",
+            "{{ l|map('map', 'upper') }}",
+            "{{ l|select('nothing') }}",
+            "{{ l|map(attribute=1) }}{{ l|map(attribute='a.b..c') }}{{ l|map(attribute='') }}",
+            "{{ l|sort(attribute='') }}{{ l|sort(attribute=',') }}{{ l|groupby('') }}",
+            "{{ items|groupby('k', default=1)|list }}",
+            "{% for k, v in items|groupby('k') %}{{ k }}{{ v|length }}{% endfor %}",
+            "{{ (items|groupby('k'))[0].list[0].k }}",
+        ] {
+            same(text);
+        }
+    });
+}
+
+/// In plain MiniJinja these panic, take all memory, or do something else each time.
+#[test]
+fn templates_that_minijinja_does_not_survive() {
+    for text in [
+        "{% for x in ll recursive %}{% block b %}{% set q = loop([1]) %}{% endblock %}{% endfor %}",
+        "{% for x in ll recursive %}{% block b %}{{ loop([1]) }}{% endblock %}{% endfor %}",
+        "{% for x in ll recursive %}{% macro m() %}{% set q = loop([1]) %}{{ q }}{% endmacro %}{{ m() }}{% endfor %}",
+        "{% for x in ll recursive %}{% set f = loop %}{% for y in l %}{% set q = f([1]) %}{% endfor %}{% endfor %}",
+        "{% set ns = namespace() %}{% for x in ll recursive %}{% set ns.f = loop %}{% endfor %}{% set f = ns.f %}{% set q = f([1]) %}",
+        "{% extends '_base.j2' %}{% for x in ll recursive %}{% block head %}{% set q = loop([1]) %}{% endblock %}{% endfor %}",
+        "{% import '_macros.j2' as [a, b] %}",
+        "{% import '_macros.j2' as [] %}",
+        "{{ '%999999999999999999999d'|format(1) }}",
+        "{{ range(9223372036854775807, -9223372036854775807, -1) }}",
+        "{{ range(9223372036854775807, -9223372036854775807, -9223372036854775807)|list }}",
+        "{{ range(5, 0, -9223372036854775807 - 1) }}",
+    ] {
+        let told = on_large_stack(|| told(ours(text)));
+        let words = [
+            "loop recursion cannot be called this way",
+            "loop is unknown",
+            "`as` takes a name",
+            "range takes",
+            "bytes of memory",
+        ];
+        assert!(
+            told.as_ref().is_err_and(|why| words.iter().any(|w| why.contains(w))),
+            "{text}\n{told:?}"
+        );
+    }
 }

@@ -185,7 +185,7 @@ fn a_single_step_cannot_take_all_memory() {
 fn what_never_ends_ends() {
     for template in [
         "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-        "{% for a in range(99999) %}{% for b in range(99999) %}\n{{ b }}{# HERE #}{% endfor %}{% endfor %}",
+        "\n\n{# HERE #}{% for a in range(99999) %}{% for b in range(99999) %}{{ b }}{% endfor %}{% endfor %}",
         "{% for a in range(99999) %}{% for b in range(99999) if b is odd %}{% endfor %}{% endfor %}",
         "{% for a in range(99999) %}{% set x = bcrypt('a') %}{% endfor %}",
         "{% for a in range(99999) %}{% set x = range(99999)|list %}{% endfor %}",
