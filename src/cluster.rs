@@ -18,6 +18,7 @@ use kube::Client;
 use kube::api::{Api, DynamicObject};
 
 pub mod apply;
+pub mod clock;
 pub mod crd;
 pub mod discovery;
 pub mod drift;

@@ -35,6 +35,7 @@ use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
+use crate::cluster::clock;
 use crate::cluster::pauses::Pauses;
 use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
@@ -102,6 +103,8 @@ pub async fn run(
     settings: Settings,
     shutdown: CancellationToken,
 ) -> Result<(), Error> {
+    // From here on: what was begun before was not tried meanwhile.
+    clock::uptime();
     let cache = pinnace_registry::Cache::new(&settings.cache_dir, CACHE_BYTES)
         .map_err(|source| Error::Cache { path: settings.cache_dir.clone(), source })?;
     let namespace = settings.namespace.clone();

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Error, error};
+use crate::cluster::clock;
 
 /// Which Lease, for whom, and how fast.
 #[derive(Clone, Debug)]
@@ -264,7 +265,7 @@ impl Candidate {
     }
 
     fn spec(&self, found: Option<&Object>, decision: &Decision) -> LeaseSpec {
-        let now = MicroTime(Timestamp::now());
+        let now = MicroTime(clock::timestamp());
         let before = found.and_then(|lease| lease.spec.clone()).unwrap_or_default();
         let taken = *decision != Decision::Renew;
         LeaseSpec {

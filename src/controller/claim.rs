@@ -6,6 +6,7 @@ use kube::ResourceExt as _;
 
 use crate::api::FINALIZER;
 use crate::api::helm_release::{HelmRelease, Snapshot};
+use crate::release::Stored;
 
 /// How release records name the object that they were made for: `<name>/<uid>`.
 pub fn holder(release: &HelmRelease) -> String {
@@ -78,24 +79,27 @@ pub fn taken(
         .map(|other| other.name_any())
 }
 
-/// Whether the deletion of the object `holder` takes the release with it, whose newest revision is `version`,
-/// made for `recorded`: it made it, it has adopted it, or a person has upgraded by hand what it had made.
-pub fn uninstalls(
-    version: u32,
-    recorded: Option<&str>,
-    holder: Option<&str>,
-    history: &[Snapshot],
-) -> bool {
-    let adopted = history.first().is_some_and(|head| head.version == i64::from(version));
-    match recorded {
-        Some(_) => recorded == holder || adopted,
-        None => !history.is_empty(),
+/// Whether the deletion of the object `holder` takes the release with it, whose newest revision is `newest`: it made
+/// it, it has adopted this very revision, or a person has upgraded by hand what it had made.
+///
+/// A number alone says nothing: after an uninstallation another's release of the same name counts from 1 again.
+pub fn uninstalls(newest: &Stored, holder: Option<&str>, history: &[Snapshot]) -> bool {
+    let Some(head) = history.first() else { return newest.holder.as_deref() == holder };
+    match newest.holder.as_deref() {
+        Some(recorded) => Some(recorded) == holder || head.digest == newest.record.digest(),
+        None => {
+            let installed = newest.record.info.first_deployed.map(|at| at.timestamp());
+            installed == Some(head.first_deployed.0.as_second())
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::controller::status;
+    use crate::release::Status;
+    use crate::release::record::tests::record;
     use serde_json::json;
 
     fn release(name: &str, made: u32, noted: bool) -> Arc<HelmRelease> {
@@ -156,21 +160,35 @@ mod tests {
 
     #[test]
     fn a_deletion_takes_its_own_release_alone() {
-        let noted = release("a", 1, true).status.clone().expect("status").history;
-        let mine = Some("a/uid-a");
-        for (version, recorded, history, expected) in [
-            (3, mine, &noted[..0], true),
-            (3, Some("b/uid-b"), &noted[..0], false),
-            (3, Some("gone/uid"), &noted[..], true),
-            (4, Some("b/uid-b"), &noted[..], false),
-            (4, None, &noted[..], true),
-            (3, None, &noted[..0], false),
+        let revision = |version: u32, minute: u32| {
+            let mut record = record(version, Status::Deployed);
+            let at = format!("2026-01-01T00:{minute:02}:00Z").parse().expect("a time");
+            record.info.first_deployed = Some(at);
+            record
+        };
+        let (mine, theirs, gone) = (Some("a/uid-a"), Some("b/uid-b"), Some("gone/uid"));
+        let noted = [status::snapshot(&Stored::new(revision(3, 1), "", None), "install")];
+        for (what, record, holder, history, expected) in [
+            ("made by it, not noted", revision(3, 1), mine, &noted[..0], true),
+            ("made by it, and newer", revision(4, 1), mine, &noted[..], true),
+            ("another's", revision(3, 1), theirs, &noted[..0], false),
+            ("another's newer one", revision(4, 1), theirs, &noted[..], false),
+            (
+                "another's installation that has come to the same number",
+                revision(3, 9),
+                theirs,
+                &noted[..],
+                false,
+            ),
+            ("adopted from who is gone", revision(3, 1), gone, &noted[..], true),
+            ("upgraded by hand", revision(4, 1), None, &noted[..], true),
+            ("installed by hand since", revision(3, 9), None, &noted[..], false),
+            ("installed and upgraded by hand since", revision(4, 9), None, &noted[..], false),
+            ("nobody's", revision(3, 1), None, &noted[..0], false),
         ] {
-            assert_eq!(
-                uninstalls(version, recorded, mine, history),
-                expected,
-                "{version} {recorded:?}"
-            );
+            let mut newest = Stored::new(record, "", None);
+            newest.holder = holder.map(str::to_owned);
+            assert_eq!(uninstalls(&newest, mine, history), expected, "{what}");
         }
     }
 }

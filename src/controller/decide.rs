@@ -185,11 +185,12 @@ impl Situation {
         self.after(pause(failures), failures, decision)
     }
 
-    /// Not before this pause after the last attempt, if that failed.
+    /// Not before this pause after the last attempt, if that failed. One that ended in the future was stamped by a clock
+    /// that is off, and is not waited for: it may be hours away.
     fn after(&self, pause: Duration, failures: u64, decision: Decision) -> Decision {
         let Some(last) = self.last_attempt.filter(|_| failures > 0) else { return decision };
         let until = last + pause;
-        if until <= self.now {
+        if until <= self.now || last > self.now {
             return decision;
         }
         Wait { until, why: format!("{failures} attempt(s) failed") }
@@ -345,6 +346,8 @@ mod tests {
         let until = now() + FIRST_PAUSE;
         let wait = Wait { until, why: "1 attempt(s) failed".into() };
         assert_eq!(decide(&out, &failed(1, now())), wait);
+        let ahead = now() + Duration::from_secs(3600);
+        assert_eq!(decide(&out, &failed(1, ahead)), Upgrade { why: "v".into() });
         assert_eq!(decide(&state, &failed(2, now())), Rollback { to: 1 });
         assert_eq!(stalled(&decide(&out, &failed(2, long_ago))), Some(reason::RETRIES_EXCEEDED));
     }

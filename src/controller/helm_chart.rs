@@ -2,7 +2,6 @@
 //!
 //! It is written for them to read. The HelmRelease's spec decides; garbage collection removes it.
 
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde_json::{Value, json};
@@ -13,6 +12,7 @@ use super::source_status::helm_chart::status;
 use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{HelmChartTemplate, HelmRelease};
 use crate::api::{ORIGIN_NAME, ORIGIN_NAMESPACE};
+use crate::cluster::clock;
 use crate::cluster::error::{is_code, retried, unconditional};
 
 /// The longest value of a label (Kubernetes' `LabelValueMaxLength`), in bytes.
@@ -45,7 +45,7 @@ pub async fn publish(
     };
     let generation = live.metadata.generation.unwrap_or(1);
     let before = live.status.unwrap_or_default();
-    let (files, now) = (&template.spec.values_files, Timestamp::now());
+    let (files, now) = (&template.spec.values_files, clock::timestamp());
     let mut status = status(before.clone(), generation, files, found, now);
     status.observed_source_artifact_revision =
         template.spec.digest.as_ref().map(ToString::to_string);

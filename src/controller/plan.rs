@@ -2,7 +2,6 @@
 //! and newest revision, of suspended releases as well: suspend, change the spec, read the plan, resume.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
-use k8s_openapi::jiff::Timestamp;
 
 use super::claim;
 use super::preview::{self, Preview, Question};
@@ -11,6 +10,7 @@ use super::report::Report;
 use super::values;
 use crate::api::annotation;
 use crate::api::helm_release::{HelmRelease, Plan, PlannedChange};
+use crate::cluster::clock;
 use crate::cluster::events::shortened;
 use crate::cluster::preview::Change;
 use crate::release::storage::Storage;
@@ -43,7 +43,7 @@ pub async fn answer(
         request: request.to_owned(),
         generation: release.metadata.generation.unwrap_or(0),
         revision,
-        time: Time(Timestamp::now()),
+        time: Time(clock::timestamp()),
         chart: None,
         chart_digest: None,
         create: Vec::new(),

@@ -5,7 +5,6 @@ use std::convert::Infallible;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use chrono::Utc;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use kube::api::Api;
@@ -36,6 +35,7 @@ use super::{
 use crate::api::annotation;
 use crate::api::helm_release::HelmRelease;
 use crate::api::reference::ValuesKind;
+use crate::cluster::clock;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster, error};
 use crate::model::condition::reason;
@@ -235,7 +235,7 @@ async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
                 true => context.memory.short_pause(&uid),
                 false => context.memory.pause(&uid, None),
             };
-            let next = status::time_of_day(Utc::now() + pause);
+            let next = status::time_of_day(clock::now() + pause);
             let message = redactor.redact(&format!("{error}; next attempt at {next}"));
             tracing::warn!(release = name, message, "not reconciled");
             if !error.passes() {

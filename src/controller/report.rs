@@ -2,7 +2,6 @@
 //! is not written.
 
 use k8s_openapi::api::core::v1::ObjectReference;
-use k8s_openapi::jiff::Timestamp;
 use kube::api::{Api, Patch, PatchParams};
 use kube::{Client, Resource as _, ResourceExt as _};
 use serde_json::json;
@@ -11,6 +10,7 @@ use super::memory::Memory;
 use super::redactor::Redactor;
 use super::status::{Draft, Tests};
 use crate::api::helm_release::{HelmRelease, HelmReleaseStatus};
+use crate::cluster::clock;
 use crate::cluster::error::{is_code, unconditional};
 use crate::cluster::events::Events;
 
@@ -51,7 +51,7 @@ impl Report {
     /// The status, to be changed as of now.
     pub fn draft(&mut self) -> Draft<'_> {
         let (generation, tests) = (self.generation, self.tests);
-        Draft { status: &mut self.status, generation, tests, now: Timestamp::now() }
+        Draft { status: &mut self.status, generation, tests, now: clock::timestamp() }
     }
 
     /// Writes the status if it has changed. An object that is gone needs none.

@@ -3,7 +3,6 @@
 //!
 //! Every step may be done twice: whoever is interrupted begins anew.
 
-use chrono::Utc;
 use kube::Client;
 use kube::api::Api;
 use tokio_util::sync::CancellationToken;
@@ -13,6 +12,7 @@ use super::report::Report;
 use super::session::wording::{failed, rolled_back};
 use super::{act, claim, status};
 use crate::api::helm_release::HelmRelease;
+use crate::cluster::clock;
 use crate::cluster::error::retried;
 use crate::cluster::events::Events;
 use crate::cluster::{self, Cluster, Key, failure};
@@ -158,7 +158,7 @@ pub async fn run(client: &Client, order: &Order) -> Result<Outcome, Error> {
         (Step::Rollback { to, .. }, Some(mut stored)) => {
             give_up(&cluster, &storage, &mut report, &mut stored, order, &release).await?;
             let target = storage.get(to).await?;
-            rollback::run(&context, &stored.record, target, Utc::now(), &options).await
+            rollback::run(&context, &stored.record, target, clock::now(), &options).await
         }
         (_, None) | (Step::Nothing, _) => return Ok(Outcome::NothingBegan),
     };

@@ -25,6 +25,7 @@ use super::state::{self, Observed, TestFailures, Wanted};
 use super::status::Tests;
 use super::target::Target;
 use crate::api::helm_release::{AttemptedAction, ChartNameChangeStrategy, HelmRelease};
+use crate::cluster::clock;
 use crate::cluster::{Cluster, error};
 use crate::model::condition::{RELEASED, REMEDIATED, reason};
 use crate::release::record::{self, Status};
@@ -313,7 +314,7 @@ impl<'a> Session<'a> {
             renamed: self.renamed(observation, pulled),
             last_attempt: self.last_attempt(observation),
             patience: self.release.upgrade_timeout(),
-            now: Utc::now(),
+            now: clock::now(),
         };
         Ok(decide::decide(&state, &situation))
     }

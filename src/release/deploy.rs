@@ -10,6 +10,7 @@ use super::record::{Record, Status};
 use super::storage::{Storage, Stored, Summary};
 use super::{Context, Error, Options, hooks};
 use crate::cluster::apply::{Manner, Plan};
+use crate::cluster::clock;
 use crate::cluster::wait::{self, Until, Wait};
 use crate::cluster::{self, Cluster, Key, Object, crd, failure, prune};
 
@@ -30,7 +31,8 @@ pub async fn run(
         () = ctx.stop.cancelled() => Err(cluster::Error::Interrupted.into()),
     };
     let since = stored.record.info.last_deployed;
-    let done = done.map_err(|error| lasting(error, since, Utc::now(), options.timeout));
+    let age = age(since, clock::now(), clock::uptime());
+    let done = done.map_err(|error| lasting(error, age, options.timeout));
     match done {
         Ok(()) => {
             finish(ctx, &mut stored, options).await?;
@@ -50,15 +52,16 @@ pub async fn run(
     }
 }
 
+/// How long an attempt that began at `since` has been carried on. Its beginning may have been stamped by a clock that was
+/// off, and nothing was tried while no process ran: it is no longer than this one has been `up`.
+fn age(since: Option<DateTime<Utc>>, now: DateTime<Utc>, up: Duration) -> Duration {
+    let by_clock = since.map(|since| (now - since).to_std().unwrap_or(up));
+    by_clock.unwrap_or_default().min(up)
+}
+
 /// An error that would leave the record pending counts as failure once the attempt is older than twice its
-/// timeout. `since`: when it began.
-fn lasting(
-    error: Error,
-    since: Option<DateTime<Utc>>,
-    now: DateTime<Utc>,
-    timeout: Duration,
-) -> Error {
-    let age = since.and_then(|since| (now - since).to_std().ok()).unwrap_or_default();
+/// timeout.
+fn lasting(error: Error, age: Duration, timeout: Duration) -> Error {
     if error.transient() && age > timeout * 2 {
         return Error::GaveUp { after: age, reason: error.to_string() };
     }
@@ -280,10 +283,8 @@ mod tests {
             let source = kube::Error::Api(status.boxed());
             Error::from(cluster::Error::api("apply", "Deployment n/d", source))
         };
-        let now: DateTime<Utc> = "2026-01-01T01:00:00Z".parse().expect("time");
-        let after = |error, minutes: i64| {
-            let since = now - chrono::TimeDelta::minutes(minutes);
-            lasting(error, Some(since), now, Duration::from_secs(300))
+        let after = |error, minutes: u64| {
+            lasting(error, Duration::from_secs(minutes * 60), Duration::from_secs(300))
         };
         assert!(after(refused(500), 10).leaves_pending());
         let error = after(refused(500), 11);
@@ -296,6 +297,21 @@ mod tests {
         let stopped = || Error::from(cluster::Error::Interrupted);
         assert!(after(stopped(), 99).leaves_pending());
         assert!(matches!(after(refused(403), 99), Error::Cluster(_)));
+    }
+
+    #[test]
+    fn an_attempt_is_no_older_than_who_carries_it_on() {
+        let now: DateTime<Utc> = "2026-01-01T01:00:00Z".parse().expect("time");
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        for (what, began, up, expected) in [
+            ("begun by this process", Some(-10), 30, 10),
+            ("resumed after an hour without a process", Some(-70), 3, 3),
+            ("begun by a clock that was ahead", Some(60), 30, 30),
+            ("nobody knows when", None, 30, 0),
+        ] {
+            let since = began.map(|began| now + chrono::TimeDelta::minutes(began));
+            assert_eq!(age(since, now, minutes(up)), minutes(expected), "{what}");
+        }
     }
 
     #[test]

@@ -5,15 +5,15 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use k8s_openapi::jiff::Timestamp;
-use kube::api::PropagationPolicy;
+use kube::api::{DynamicObject, PropagationPolicy};
 use kube::core::ObjectMeta;
 use tokio::time::Instant;
 
 use super::record::{Hook, Phase};
 use super::storage::Stored;
 use super::{Context, Error};
+use crate::cluster::clock;
 use crate::cluster::wait::{self, Rules, Until, Wait};
 use crate::cluster::{self, Object, apply, failure, prune};
 
@@ -53,7 +53,7 @@ pub async fn run_chosen(
     for &index in order.iter().rev() {
         let hook = &stored.record.hooks[index];
         if deleted_when(hook, SUCCEEDED) {
-            delete(ctx, hook, &stored.record.namespace, Instant::now() + timeout).await?;
+            clear(ctx, stored, hook, event, Instant::now() + timeout).await?;
         }
     }
     Ok(())
@@ -86,21 +86,23 @@ async fn run_one(
     index: usize,
     timeout: Duration,
 ) -> Result<(), Error> {
-    let namespace = stored.record.namespace.clone();
     let hook = stored.record.hooks[index].clone();
-    let mut objects = objects(ctx, &hook, &namespace).await?;
-    let run = format!("{}.v{}/{event}", stored.record.name, stored.record.version);
+    let mut objects = objects(ctx, &hook, &stored.record.namespace).await?;
+    let run = run_of(stored, event);
     objects.iter_mut().for_each(|object| object.annotate(RUN, &run));
     let interrupted = hook.last_run.phase == Phase::Running;
     if !(interrupted && under_way(ctx, &objects, &run, stored.created).await?) {
-        if deleted_when(&hook, BEFORE_CREATION) {
-            delete(ctx, &hook, &namespace, Instant::now() + timeout).await?;
-        }
+        let old = match deleted_when(&hook, BEFORE_CREATION) {
+            true => live(ctx, &objects).await?,
+            false => Vec::new(),
+        };
         let last_run = &mut stored.record.hooks[index].last_run;
-        last_run.started_at = Some(Utc::now());
+        last_run.started_at = Some(clock::now());
         last_run.completed_at = None;
         last_run.phase = Phase::Running;
+        // Whoever is no longer the one to act fails here, and has not deleted what its successor has made.
         ctx.storage.update(stored).await?;
+        delete(ctx, old, Instant::now() + timeout).await?;
         for object in &objects {
             if !create(ctx, object, &run, stored.created).await? {
                 let reason = format!(
@@ -119,7 +121,7 @@ async fn run_one(
         return result;
     }
     let run = &mut stored.record.hooks[index].last_run;
-    run.completed_at = Some(Utc::now());
+    run.completed_at = Some(clock::now());
     run.phase = if result.is_ok() { Phase::Succeeded } else { Phase::Failed };
     if result.is_ok() {
         stored.hooks_succeeded.entry(event.to_owned()).or_default().push(hook.name.clone());
@@ -127,7 +129,7 @@ async fn run_one(
     ctx.storage.update(stored).await?;
     let Err(error) = result else { return Ok(()) };
     if deleted_when(&hook, FAILED) {
-        delete(ctx, &hook, &namespace, Instant::now() + timeout).await?;
+        clear(ctx, stored, &hook, event, Instant::now() + timeout).await?;
     }
     Err(Error::Hook { event, name: hook.name, reason: error.to_string() })
 }
@@ -159,9 +161,13 @@ async fn under_way(
 /// Whether an object was made by this run of the hook. `since`: when its revision began; a release that was
 /// uninstalled and installed again counts from 1 again.
 fn made_by(live: &ObjectMeta, run: &str, since: Option<Timestamp>) -> bool {
-    let annotation = live.annotations.as_ref().and_then(|a| a.get(RUN));
     let made = live.creation_timestamp.as_ref().map(|t| t.0);
-    annotation.is_some_and(|a| a == run) && made.is_some() && made >= since
+    names(live, run) && made.is_some() && made >= since
+}
+
+/// Whether an object names this run as the last one that has written it.
+fn names(live: &ObjectMeta, run: &str) -> bool {
+    live.annotations.as_ref().and_then(|a| a.get(RUN)).is_some_and(|named| named == run)
 }
 
 /// Makes a hook's object. What runs to an end has to be new: one that has ended already would not run
@@ -210,28 +216,54 @@ async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Resu
     }
 }
 
-/// Deletes a hook's objects and waits until they are gone. Definitions are never deleted: that would take
-/// every object of their kind along.
+/// Those of a hook's objects that are there. Definitions are left out: they are never deleted, for that would take every
+/// object of their kind along.
+async fn live<'a>(
+    ctx: &Context<'_>,
+    objects: &'a [Object],
+) -> Result<Vec<(&'a Object, DynamicObject)>, Error> {
+    let mut found = Vec::new();
+    for object in objects.iter().filter(|o| o.key.kind != "CustomResourceDefinition") {
+        found.extend(ctx.cluster.get(&object.key).await?.map(|live| (object, live)));
+    }
+    Ok(found)
+}
+
+/// Deletes these objects and waits until they are gone.
 async fn delete(
     ctx: &Context<'_>,
-    hook: &Hook,
-    namespace: &str,
+    objects: Vec<(&Object, DynamicObject)>,
     deadline: Instant,
 ) -> Result<(), Error> {
     let mut deleted = Vec::new();
-    for object in objects(ctx, hook, namespace).await? {
-        if object.key.kind == "CustomResourceDefinition" {
-            continue;
-        }
-        if let Some(live) = ctx.cluster.get(&object.key).await? {
-            let propagation = PropagationPolicy::Background;
-            deleted.extend(prune::remove(ctx.cluster, &object.key, &live, propagation).await?);
-        }
+    for (object, live) in objects {
+        let propagation = PropagationPolicy::Background;
+        deleted.extend(prune::remove(ctx.cluster, &object.key, &live, propagation).await?);
     }
     if !deleted.is_empty() {
         ctx.before_wait();
     }
     Ok(wait::deleted(ctx.cluster, &deleted, deadline).await?)
+}
+
+/// Deletes what a run of a hook has made, and nothing that a later one has.
+async fn clear(
+    ctx: &Context<'_>,
+    stored: &Stored,
+    hook: &Hook,
+    event: &str,
+    deadline: Instant,
+) -> Result<(), Error> {
+    let run = run_of(stored, event);
+    let objects = objects(ctx, hook, &stored.record.namespace).await?;
+    let mut made = live(ctx, &objects).await?;
+    made.retain(|(_, live)| names(&live.metadata, &run));
+    delete(ctx, made, deadline).await
+}
+
+/// How the objects of a run name it.
+fn run_of(stored: &Stored, event: &str) -> String {
+    format!("{}.v{}/{event}", stored.record.name, stored.record.version)
 }
 
 #[cfg(test)]

@@ -17,6 +17,7 @@ use pinnace_registry::RenamedImages;
 
 use super::Error;
 use super::record::{MAX_ENCODED, Record, Status};
+use crate::cluster::clock;
 use crate::cluster::error::{is_code, limited, retried, unconditional};
 
 mod seen;
@@ -307,7 +308,7 @@ impl Storage {
             ("owner".into(), "helm".into()),
             ("status".into(), record.info.status.to_string()),
             ("version".into(), record.version.to_string()),
-            (stamp.into(), Utc::now().timestamp().to_string()),
+            (stamp.into(), clock::now().timestamp().to_string()),
         ]);
         let mut annotations = BTreeMap::new();
         annotations.extend(stored.owner.clone().map(|o| (OWNER.into(), o)));

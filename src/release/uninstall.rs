@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use kube::api::PropagationPolicy;
 use tokio::time::Instant;
 
 use super::record::{Record, Status};
 use super::{Context, Error, deploy, hooks};
+use crate::cluster::clock;
 use crate::cluster::{self, Object, prune, wait};
 
 /// How a release is uninstalled (`spec.uninstall`).
@@ -55,7 +55,7 @@ async fn steps(ctx: &Context<'_>, options: &Options) -> Result<Option<Record>, E
         }
         if stored.record.info.status != Status::Uninstalling {
             stored.owner = Some(ctx.identity.to_owned());
-            stored.record.info.deleted = Some(Utc::now());
+            stored.record.info.deleted = Some(clock::now());
             stored.record.set_status(Status::Uninstalling, "Deletion in progress");
             ctx.storage.update(&mut stored).await?;
         }

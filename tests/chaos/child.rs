@@ -14,6 +14,8 @@ pub struct Settings {
     pub kubeconfig: PathBuf,
     /// For its cache and its log.
     pub folder: PathBuf,
+    /// Seconds by which its clock is ahead.
+    pub ahead: i64,
 }
 
 pub struct Child {
@@ -31,6 +33,26 @@ impl Child {
     /// SIGKILL.
     pub async fn kill(&mut self) {
         self.process.kill().await.expect("killed");
+    }
+
+    pub fn identity(&self) -> &str {
+        &self.settings.identity
+    }
+
+    /// SIGSTOP: it stands still, and its connections stay open.
+    pub async fn pause(&self) {
+        self.signal("-STOP").await;
+    }
+
+    /// SIGCONT.
+    pub async fn resume(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.process.id().expect("it runs").to_string();
+        let sent = Command::new("kill").args([signal, &id]).status().await.expect("kill runs");
+        assert!(sent.success(), "kill {signal} {id}: {sent}");
     }
 
     /// Starts it again after it was killed.
@@ -68,6 +90,7 @@ fn spawn(settings: &Settings) -> Process {
     Command::new(std::env::current_exe().expect("this program"))
         .args(["--controller", &settings.namespace, "--identity", &settings.identity, "--cache"])
         .arg(cache(&settings.folder, &settings.identity))
+        .arg(format!("--ahead={}", settings.ahead))
         .env("KUBECONFIG", &settings.kubeconfig)
         .stdout(log.try_clone().expect("a log"))
         .stderr(log)

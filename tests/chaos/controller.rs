@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use pinnace::cluster::clock;
 use pinnace::cluster::process::{self, Leader, Pod, Process};
 use pinnace::controller::{self, Settings};
 use pinnace::telemetry::logs::Format;
@@ -22,6 +23,9 @@ pub struct Role {
     identity: String,
     #[arg(long, default_value = ".", hide = true)]
     cache: PathBuf,
+    /// Seconds by which its clock is ahead
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true, hide = true)]
+    ahead: i64,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +46,7 @@ pub async fn run(namespace: &str, role: &Role) -> ExitCode {
         version: "0".to_owned(),
     };
     pod.begin();
+    clock::put_ahead(role.ahead);
     let admin_address = ([127, 0, 0, 1], 0).into();
     let process = Process { component: "chaos", lease: "chaos", admin_address };
     process::ended(process.lead(&pod, |leader| lead(leader, &pod, role)).await)

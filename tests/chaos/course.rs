@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use futures::future::join_all;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
@@ -23,6 +24,14 @@ pub struct Course {
     lanes: usize,
 }
 
+/// Operations of several releases at the same time.
+pub struct Batch {
+    pub operations: Vec<Operation>,
+    /// The revision of each before it.
+    before: Vec<u32>,
+    pub begun: Instant,
+}
+
 pub async fn run(kills: usize, seed: u64) -> Outcome {
     let world = World::new().await;
     let mut course = Course {
@@ -32,11 +41,13 @@ pub async fn run(kills: usize, seed: u64) -> Outcome {
         random: StdRng::seed_from_u64(seed),
         lanes: 0,
     };
-    let mut child = course.world.controller("chaos");
+    let mut child = course.world.controller("chaos", 0);
     course.undisturbed(&mut child).await;
     course.after_each_write(&mut child, kills / 2).await;
     course.at_any_moment(&mut child, kills).await;
-    course.each_fault(&mut child, kills.div_ceil(20)).await;
+    course.each_fault(&mut child, kills.div_ceil(40)).await;
+    child.kill().await;
+    course.two_at_once().await;
     course.outcome
 }
 
@@ -74,6 +85,47 @@ impl Course {
             Box::pin(self.plain(child, lane, first)).await?;
         }
         Some(())
+    }
+
+    /// Asks for some operation of each release.
+    pub async fn begin(&mut self, lanes: &mut [Lane]) -> Batch {
+        let operations: Vec<Operation> =
+            lanes.iter().map(|lane| lane.choose(&mut self.random)).collect();
+        let before = lanes.iter().map(|lane| lane.revision).collect();
+        let begun = Instant::now();
+        for (lane, operation) in lanes.iter_mut().zip(&operations) {
+            lane.begin(&self.world, *operation).await;
+        }
+        Batch { operations, before, begun }
+    }
+
+    /// Waits for all of them and checks each. `last`: when they were disturbed for the last time. Releases that are
+    /// stuck are replaced.
+    pub async fn end(
+        &mut self,
+        children: &mut [&mut Child],
+        lanes: &mut [Lane],
+        batch: Batch,
+        fault: &str,
+        last: Instant,
+    ) {
+        let pairs = lanes.iter().zip(&batch.operations);
+        let all = join_all(pairs.map(|(lane, operation)| self.done(lane, *operation)));
+        let done = looking_after(children, all).await;
+        let children: Vec<&Child> = children.iter().map(|child| &**child).collect();
+        for (index, done) in done.into_iter().enumerate() {
+            let (operation, before) = (batch.operations[index], batch.before[index]);
+            let lane = &mut lanes[index];
+            match self.settled(&children, lane, operation, before, fault, done).await {
+                // Done before it was disturbed.
+                Some(done) if done < last => {}
+                Some(done) => {
+                    let beyond = self.beyond(operation, batch.begun, last, done);
+                    self.outcome.recovered(operation, fault, beyond);
+                }
+                None => *lane = self.lane(false),
+            }
+        }
     }
 
     /// When the operation was done; None: it is stuck.

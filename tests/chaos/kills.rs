@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use futures::future::join_all;
 use rand::Rng as _;
 use rand::seq::SliceRandom as _;
 
@@ -88,35 +87,10 @@ impl Course {
     pub async fn at_any_moment(&mut self, child: &mut Child, kills: usize) {
         let mut lanes = self.several();
         while self.outcome.kills() < kills {
-            let operations: Vec<Operation> =
-                lanes.iter().map(|lane| lane.choose(&mut self.random)).collect();
-            let before: Vec<u32> = lanes.iter().map(|lane| lane.revision).collect();
-            let begun = Instant::now();
-            for (lane, operation) in lanes.iter_mut().zip(&operations) {
-                lane.begin(&self.world, *operation).await;
-            }
-            let rounds = self.random.random_range(1..=3).min(kills - self.outcome.kills());
-            let last = self.kill_some(child, &lanes, &operations, rounds).await;
-            let all = join_all(
-                lanes.iter().zip(&operations).map(|(lane, operation)| self.done(lane, *operation)),
-            );
-            let done = looking_after(&mut [&mut *child], all).await;
-            for (index, done) in done.into_iter().enumerate() {
-                let (operation, before) = (operations[index], before[index]);
-                let fault = AT_ANY_MOMENT;
-                let done = self
-                    .settled(&[&*child], &mut lanes[index], operation, before, fault, done)
-                    .await;
-                match done {
-                    // Done before the first kill.
-                    Some(done) if done < last => {}
-                    Some(done) => {
-                        let beyond = self.beyond(operation, begun, last, done);
-                        self.outcome.recovered(operation, fault, beyond);
-                    }
-                    None => lanes[index] = self.lane(false),
-                }
-            }
+            let batch = self.begin(&mut lanes).await;
+            let times = self.random.random_range(1..=3).min(kills - self.outcome.kills());
+            let last = self.kill_some(child, &lanes, &batch.operations, times).await;
+            self.end(&mut [&mut *child], &mut lanes, batch, AT_ANY_MOMENT, last).await;
         }
     }
 

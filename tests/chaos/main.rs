@@ -7,7 +7,7 @@
 //! - `chart`, `lane`: what is released, and what must be there after each operation
 //! - `runs`: how often each hook ran; `check`: what is there, held against what must be
 //! - `plan`, `proxy`: what goes wrong between the controller and the API server
-//! - `course`: one operation from its beginning to its checks; `kills`, `faults`: what is done to it; `table`: what came of it
+//! - `course`: one operation from its beginning to its checks; `kills`, `faults`, `pair`: what is done to it; `table`: what came of it
 
 use std::process::ExitCode;
 
@@ -24,6 +24,7 @@ mod course;
 mod faults;
 mod kills;
 mod lane;
+mod pair;
 mod plan;
 mod proxy;
 mod runs;

@@ -51,8 +51,8 @@ impl World {
         Self { bed, proxy, runs, folder, releases, _watching: watching }
     }
 
-    /// A controller that reaches the API server by way of the proxy.
-    pub fn controller(&self, identity: &str) -> Child {
+    /// A controller that reaches the API server by way of the proxy, with its clock so many seconds ahead.
+    pub fn controller(&self, identity: &str, ahead: i64) -> Child {
         let kubeconfig: PathBuf = self.folder.path().join("kubeconfig");
         std::fs::write(&kubeconfig, self.proxy.kubeconfig()).expect("written");
         Child::start(Settings {
@@ -60,6 +60,7 @@ impl World {
             identity: identity.to_owned(),
             kubeconfig,
             folder: self.folder.path().to_owned(),
+            ahead,
         })
     }
 

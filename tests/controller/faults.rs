@@ -2,6 +2,7 @@
 //! at one clean revision, with each hook run once.
 
 use kube::Client;
+use kube::api::DeleteParams;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 
@@ -201,6 +202,32 @@ async fn after_a_way_back_that_was_cut_short_one_revision_is_deployed() {
     assert_eq!(site.proxy.take_counts().len(), 1);
     let statuses: Vec<_> = bed.helm_history("back").into_iter().map(|(_, s, _)| s).collect();
     assert_eq!(statuses, ["superseded", "failed", "deployed"]);
+    controller.stop().await;
+}
+
+/// The release is gone, the object not yet: what a person has installed under the name since is not the object's.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_finalizer_that_outlived_its_release_leaves_the_next_one_alone() {
+    let site = Site::new("fault-stale").await;
+    let bed = &site.bed;
+    let controller = bed.controller_with(site.client().await, "one");
+    bed.release("stale", "web", "1.0.0", json!({})).await;
+    bed.ready("stale").await;
+    let finalizing =
+        |c: &Call| is(c, "PATCH", "/helmreleases/stale") && !c.path.ends_with("/status");
+    site.proxy.follow(Plan::hit(Fault::ServerError, usize::MAX, finalizing));
+    bed.releases().delete("stale", &DeleteParams::default()).await.expect("deleted");
+    bed.reason("stale", "Ready", "ReconcileError").await;
+    controller.kill().await;
+    assert!(!bed.exists("configmap/stale-config"));
+
+    let folder = bed.write(&chart("web", "1.0.0").file("templates/objects.yaml", OBJECTS));
+    bed.helm(&["install", "stale", &folder.to_string_lossy()]);
+    site.proxy.follow(Plan::nothing());
+    let controller = bed.controller_with(site.client().await, "two");
+    bed.delete("stale").await;
+    assert!(bed.exists("configmap/stale-config"));
+    assert_eq!(bed.helm_history("stale").len(), 1);
     controller.stop().await;
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use chrono::Utc;
 use kube::ResourceExt as _;
 
 use super::{Context, Error};
 use crate::api::helm_release::HelmRelease;
+use crate::cluster::clock;
 use crate::controller::memory::Rest;
 use crate::controller::report::Report;
 use crate::controller::status;
@@ -34,7 +34,7 @@ pub async fn not_ready(
     let pause = context.memory.pause(&release.uid().unwrap_or_default(), asked);
     let text = report.redactor.redact(message);
     let known = report.status.conditions.iter().any(|c| c.reason == reason && c.message == text);
-    let next = status::time_of_day(Utc::now() + pause);
+    let next = status::time_of_day(clock::now() + pause);
     report.draft().not_ready_until(reason, message, &next);
     report.save().await?;
     if !known {

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use chrono::Utc;
 use futures::FutureExt as _;
 use pinnace_engine::render::Operation;
 use serde_json::{Map, Value};
 
 use super::{Next, Session, wording};
 use crate::api::helm_release::AttemptedAction;
+use crate::cluster::clock;
 use crate::cluster::{crd, namespace};
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
@@ -125,7 +125,7 @@ impl Session<'_> {
             renamed_images,
             config: config.clone(),
             rendered: &rendered,
-            now: Utc::now(),
+            now: clock::now(),
         };
         // Definitions and the namespace are written before the record is.
         if (!rendered.crds.is_empty() || options.create_namespace)
@@ -190,7 +190,7 @@ impl Session<'_> {
         let failures = self.report.status.failures.unwrap_or(0) + 1;
         self.report.status.failures = Some(failures);
         let pause = self.context.memory.pause(&self.uid, None);
-        let next = status::time_of_day(Utc::now() + pause);
+        let next = status::time_of_day(clock::now() + pause);
         self.report.draft().waiting(&format!("{untouched}; next attempt at {next}"));
         self.report.save().await?;
         if !known {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::{Next, Session, wording};
+use crate::cluster::clock;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
@@ -65,7 +66,7 @@ impl Session<'_> {
             .draft()
             .waiting(&format!("{why}: next attempt at {}", status::time_of_day(until)));
         self.report.save().await?;
-        let left = (until - Utc::now()).to_std().unwrap_or_default();
+        let left = (until - clock::now()).to_std().unwrap_or_default();
         Ok(Next::Done(Rest::of(left + Duration::from_millis(100))))
     }
 

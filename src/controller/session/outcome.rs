@@ -1,11 +1,10 @@
 //! What came of an action: noted, counted, told.
 
-use chrono::Utc;
-
 use super::wording::{awaiting_tests, failed, rolled_back, succeeded};
 use super::{Next, Session};
 use crate::api::helm_release::AttemptedAction;
 use crate::cluster;
+use crate::cluster::clock;
 use crate::controller::memory::Rest;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
@@ -63,7 +62,7 @@ impl Session<'_> {
         let pause = self.context.memory.short_pause(&self.uid);
         let told = self.report.redactor.redact(&error.to_string());
         tracing::warn!(release = self.object, error = told, "will be resumed");
-        let next = status::time_of_day(Utc::now() + pause);
+        let next = status::time_of_day(clock::now() + pause);
         self.report.draft().waiting(&format!("{error}; next attempt at {next}"));
         self.report.save().await?;
         Ok(Next::Done(Rest::of(pause)))

@@ -1,9 +1,9 @@
 //! The way back to an earlier revision.
 
-use chrono::Utc;
 use futures::FutureExt as _;
 
 use super::{Next, Session};
+use crate::cluster::clock;
 use crate::controller::act;
 use crate::controller::observe::Observation;
 use crate::controller::reconcile::Error;
@@ -20,7 +20,8 @@ impl Session<'_> {
         let options = act::rollback(self.release);
         let work = self.undertake("Running 'rollback' action", options.timeout).await?;
         let context = work.context();
-        let action = rollback::run(&context, &latest.record, target, Utc::now(), &options).boxed();
+        let action =
+            rollback::run(&context, &latest.record, target, clock::now(), &options).boxed();
         let done = work.watched(&mut self.report, action).await;
         self.settle(done).await
     }

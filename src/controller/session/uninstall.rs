@@ -101,8 +101,7 @@ impl Session<'_> {
         let observation = Observation::of(&storage).await?;
         let history = &self.report.status.history;
         let ours = |l: &&Stored| {
-            let holder = storage.holder();
-            claim::uninstalls(l.record.version, l.holder.as_deref(), holder, history)
+            claim::uninstalls(l, storage.holder(), history)
                 && l.record.info.status != Status::Uninstalled
         };
         match observation.latest.as_ref().filter(ours) {
@@ -167,8 +166,7 @@ impl Session<'_> {
         let observation = Observation::of(&self.storage).await?;
         let history = &self.report.status.history;
         let holder = self.storage.holder();
-        let ours =
-            |l: &Stored| claim::uninstalls(l.record.version, l.holder.as_deref(), holder, history);
+        let ours = |l: &Stored| claim::uninstalls(l, holder, history);
         let Some(latest) = observation.latest.filter(ours) else { return Ok(true) };
         self.hide_values_of(Some(&latest));
         if latest.record.info.status == Status::Uninstalled {

@@ -14,6 +14,7 @@ use super::{Keeper, Look, Source};
 use crate::api::annotation;
 use crate::api::artifact::{Artifact, Verification};
 use crate::api::helm_chart::{HelmChart, HelmChartStatus};
+use crate::cluster::clock;
 use crate::controller::source::{Error, Pulled};
 use crate::controller::unsupported;
 
@@ -55,7 +56,7 @@ impl Source for HelmChart {
             let before = self.status.clone().unwrap_or_default();
             let generation = self.metadata.generation.unwrap_or(1);
             let files = &self.spec.values_files;
-            let mut status = status(before, generation, files, found.as_ref(), Timestamp::now());
+            let mut status = status(before, generation, files, found.as_ref(), clock::timestamp());
             status.last_handled_reconcile_at =
                 self.annotations().get(annotation::REQUESTED_AT).cloned();
             Look { status, again }

@@ -13,6 +13,7 @@ use super::conditions::{Said, conditions};
 use super::{Keeper, Look, Source};
 use crate::api::annotation;
 use crate::api::helm_repository::{HelmRepository, HelmRepositoryStatus};
+use crate::cluster::clock;
 use crate::controller::source::Kind;
 use crate::controller::unsupported;
 use crate::model::condition::reason;
@@ -41,7 +42,7 @@ impl Source for HelmRepository {
     }
 
     fn look<'a>(&'a self, _: &'a Keeper) -> BoxFuture<'a, Look<Self::Status>> {
-        let status = status(self, Timestamp::now());
+        let status = status(self, clock::timestamp());
         std::future::ready(Look { status, again: None }).boxed()
     }
 }

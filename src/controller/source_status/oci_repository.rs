@@ -14,6 +14,7 @@ use super::{Keeper, Look, Source};
 use crate::api::annotation;
 use crate::api::artifact::{Artifact, Verification};
 use crate::api::oci_repository::{OciRepository, OciRepositoryStatus};
+use crate::cluster::clock;
 use crate::controller::source::{Error, Kind, Pulled};
 use crate::controller::unsupported;
 
@@ -50,7 +51,7 @@ impl Source for OciRepository {
                 None => keeper.sources.of_artifact(self).await,
             };
             let again = found.as_ref().err().and_then(again);
-            Look { status: status(self, found.as_ref(), Timestamp::now()), again }
+            Look { status: status(self, found.as_ref(), clock::timestamp()), again }
         }
         .boxed()
     }
