@@ -14,6 +14,8 @@ mod faults;
 mod gate;
 #[path = "controller/interop.rs"]
 mod interop;
+#[path = "controller/keyless.rs"]
+mod keyless;
 #[allow(dead_code, reason = "the chaos program uses the rest")]
 #[path = "chaos/plan.rs"]
 mod plan;

@@ -94,6 +94,31 @@ impl Registries {
         Ok(clients.entry(key).or_insert(client).clone())
     }
 
+    /// The first place that has this, with its client; the name's own if no rule leads elsewhere,
+    /// which is not asked then.
+    pub async fn place_of(
+        &self,
+        reference: &Reference,
+    ) -> Result<(Client, Reference), RegistriesError> {
+        let places = self.0.rules.places(reference);
+        if let [place] = places.as_slice() {
+            return Ok((self.client_of(place).await?, place.reference.clone()));
+        }
+        let mut failures = Vec::new();
+        for place in places {
+            let found = async {
+                let client = self.client_of(&place).await?;
+                client.resolve(&place.reference).await?;
+                Ok(client)
+            };
+            match found.await {
+                Ok(client) => return Ok((client, place.reference)),
+                Err(error) => failures.push((place.reference, error)),
+            }
+        }
+        Err(nowhere(reference, failures))
+    }
+
     /// The digest that a name stands for: as the first place says that has it. A mirror's word is
     /// good for what may come from that mirror alone; pin the digest.
     pub async fn resolve(&self, reference: &Reference) -> Result<Digest, RegistriesError> {

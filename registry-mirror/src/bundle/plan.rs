@@ -23,6 +23,32 @@ pub struct Item {
     pub client: Client,
     /// With a tag, a digest, or both. A tag is read once: what it stands for then is bundled.
     pub reference: Reference,
+    /// The repository that it is read from: its own, or a mirror's. The bundle names the former.
+    pub at: Reference,
+}
+
+impl Item {
+    /// Read from where its name says.
+    pub fn new(client: Client, reference: Reference) -> Self {
+        let at = reference.repository_only();
+        Self { client, reference, at }
+    }
+
+    /// Where something of this repository is read.
+    fn place(&self, name: &Reference) -> Result<Reference, Error> {
+        let place = match name.tag() {
+            Some(tag) => self.at.with_tag(tag)?,
+            None => self.at.repository_only(),
+        };
+        Ok(match name.digest() {
+            Some(digest) => place.with_digest(digest.clone()),
+            None => place,
+        })
+    }
+
+    async fn manifest(&self, name: &Reference) -> Result<ManifestBytes, Error> {
+        self.client.manifest(&self.place(name)?).await
+    }
 }
 
 /// Whether signatures, attestations and SBOMs come along.
@@ -55,7 +81,7 @@ pub(super) struct Wanted {
 pub(super) async fn plan(items: &[Item], attachments: Attachments) -> Result<Plan, BundleError> {
     let mut plan = Plan::default();
     for item in items {
-        let manifest = item.client.manifest(&item.reference).await?;
+        let manifest = item.manifest(&item.reference).await?;
         plan.root(item, &item.reference, manifest, attachments).await?;
     }
     Ok(plan)
@@ -78,7 +104,7 @@ impl Plan {
             }
             for digest in below {
                 for attached in self.attached(item, &root, digest).await? {
-                    let manifest = item.client.manifest(&attached).await?;
+                    let manifest = item.manifest(&attached).await?;
                     waiting.push((attached, manifest, depth + 1));
                 }
             }
@@ -148,7 +174,7 @@ impl Plan {
                         let known = self.manifests.get(&child.digest).cloned();
                         let mut child_bytes = match known {
                             Some(known) => known,
-                            None => item.client.manifest(&bound).await?,
+                            None => item.manifest(&bound).await?,
                         };
                         // The index's word, since the bundle is read by it.
                         if !child.media_type.is_empty() {
@@ -179,7 +205,7 @@ impl Plan {
             }
             Some(_) => {}
             None => {
-                let (client, repository) = (item.client.clone(), repository.clone());
+                let (client, repository) = (item.client.clone(), item.at.repository_only());
                 self.blobs.insert(blob.digest.clone(), Wanted { client, repository, blob });
             }
         }
@@ -211,13 +237,13 @@ impl Plan {
             return Ok(Vec::new());
         }
         let mut found = Vec::new();
-        let referrers = item.client.referrers(&repository, &digest, None).await?;
+        let referrers = item.client.referrers(&item.at, &digest, None).await?;
         for manifest in referrers.manifests {
             found.push(repository.with_digest(manifest.digest));
         }
         for tag in tags_of_old_signatures(&digest) {
             let tagged = repository.with_tag(&tag)?;
-            match item.client.digest_of(&tagged).await {
+            match item.client.digest_of(&item.place(&tagged)?).await {
                 Ok(Some(digest)) => found.push(tagged.with_digest(digest)),
                 Ok(None) | Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -74,7 +74,7 @@ async fn images_go_to_and_fro_and_keep_their_digest() {
     let attachments = Attachments::Included;
     let options =
         Export { to: &path, key: None, base: None, compression: Compression::None, attachments };
-    let item = Item { client: plain(limits()), reference: source.clone() };
+    let item = Item::new(plain(limits()), source.clone());
     export(&[item], &options, &Silent).await.unwrap();
     let archive = format!("oci-archive:{}:{}/app:1.0", path.display(), from.host);
     let target = docker(&to, "out/of/bundle:1.0");

@@ -43,7 +43,7 @@ impl Source {
     }
 
     fn item(&self, rest: &str) -> Item {
-        Item { client: self.client.clone(), reference: self.reference(rest) }
+        Item::new(self.client.clone(), self.reference(rest))
     }
 
     fn items(&self) -> Vec<Item> {

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use axum::response::IntoResponse as _;
 use pinnace_registry::{
     Keychain, Options, Registries, RegistriesError, Rules,
+    bundle::{Attachments, Bundle, Compression, Export, Item, Silent, Trust, export},
     mirror::{Copier, CopyOptions, Platforms},
     verify::{Policies, Verdict},
 };
@@ -230,4 +231,53 @@ async fn what_is_asked_is_asked_of_every_place() {
     let gone = table("mirrorOnly").resolve(&newer).await.unwrap_err();
     assert_eq!(gone.reason(), "Unreachable", "{gone}");
     assert_eq!(table("mirrorFirst").resolve(&at).await.unwrap(), *digest);
+}
+
+/// A bundle of what a mirror has names what it is a mirror of, with what is attached, and is the bundle that the
+/// vendor's own registry would have given.
+#[tokio::test]
+async fn a_bundle_is_had_from_a_mirror_under_the_vendors_names() {
+    let (vendor, mirror) = (Registry::of_kind(&Kind::Plain), Registry::of_kind(&Kind::Plain));
+    let name = vendor.at("app:1.0");
+    let image = Image::of_two_platforms(1).push(&plain(limits()), &name).await;
+    Image::of_two_platforms(1).push(&plain(limits()), &mirror.at("m/app:1.0")).await;
+    let empty = Registry::of_kind(&Kind::Plain);
+    let table = |policy: &str, location: &str| {
+        registries(&format!(
+            "rules: [{{prefix: '{}', policy: {policy}, mirrors: [{{location: '{location}/m'}}]}}]",
+            vendor.host
+        ))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut files = Vec::new();
+    let place = mirror.host.clone();
+    for (registries, host) in [
+        (table("mirrorOnly", &place), &place),
+        (table("mirrorFirst", &place), &place),
+        (table("defaultFirst", &place), &vendor.host),
+        // That mirror is empty.
+        (table("mirrorFirst", &empty.host), &vendor.host),
+        (registries("rules: []"), &vendor.host),
+    ] {
+        let bound = name.with_digest(image.index.digest.clone());
+        let (client, at) = registries.place_of(&bound).await.unwrap();
+        assert_eq!(at.host(), *host);
+        let path = folder.path().join(files.len().to_string());
+        let options = Export {
+            to: &path,
+            key: None,
+            base: None,
+            compression: Compression::None,
+            attachments: Attachments::Included,
+        };
+        export(&[Item { client, reference: bound, at }], &options, &Silent).await.unwrap();
+        files.push(std::fs::read(&path).unwrap());
+        let bundle = Bundle::open(&path, &[], &Trust::Unsigned).unwrap();
+        let hosts: Vec<_> =
+            bundle.roots().iter().map(|root| root.reference.host().to_owned()).collect();
+        assert!(hosts.len() >= 2 && hosts.iter().all(|host| *host == vendor.host), "{hosts:?}");
+    }
+    assert!(files.iter().all(|file| *file == files[0]));
+    let gone = table("mirrorOnly", &empty.host).place_of(&name).await;
+    assert!(gone.is_ok(), "one place alone is not asked before");
 }

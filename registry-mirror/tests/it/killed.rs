@@ -72,7 +72,7 @@ async fn an_import_that_is_killed_at_any_request_goes_on() {
         compression: Compression::None,
         attachments: Attachments::Included,
     };
-    let items = [Item { client: client(), reference: source.clone() }];
+    let items = [Item::new(client(), source.clone())];
     export(&items, &options, &Silent).await.unwrap();
     for kill_at in [2, 6, 10, 14] {
         let (reached, mut at) = tokio::sync::mpsc::unbounded_channel();

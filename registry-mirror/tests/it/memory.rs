@@ -51,7 +51,7 @@ async fn child_that_is_measured() {
             copier.copy(&reference(from), &reference(to)).await.unwrap();
         }
         ["export", from, file] => {
-            let item = Item { client: plain(limits()), reference: reference(from) };
+            let item = Item::new(plain(limits()), reference(from));
             for (compression, ending) in [(Compression::None, "tar"), (Compression::Zstd, "zst")] {
                 let to = Path::new(file).with_extension(ending);
                 let attachments = Attachments::LeftOut;

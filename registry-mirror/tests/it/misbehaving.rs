@@ -159,7 +159,7 @@ async fn nothing_of_it_reaches_a_mirror_or_a_bundle() {
             copier.copy(&source, &at).await.expect_err(&row);
             assert_eq!(client("none").digest_of(&at).await.unwrap(), None, "{row}");
 
-            let item = Item { client: client(name), reference: source };
+            let item = Item::new(client(name), source);
             let options = Export {
                 to: &folder.path().join("bundle"),
                 key: None,

@@ -123,7 +123,7 @@ fn signing_key(path: &Path) -> anyhow::Result<SigningKey> {
     Ok(SigningKey::from_pem(&path.display().to_string(), &pem)?)
 }
 
-/// Everything that is named, with the client of its registry.
+/// Everything that is named, and where it is had: from a mirror if the rules lead there.
 async fn items(args: &Args, registries: &Registries) -> anyhow::Result<Vec<Item>> {
     let mut references = Vec::new();
     for path in &args.plans {
@@ -143,7 +143,8 @@ async fn items(args: &Args, registries: &Registries) -> anyhow::Result<Vec<Item>
     }
     let mut items = Vec::with_capacity(references.len());
     for reference in references {
-        items.push(Item { client: registries.client(&reference).await?, reference });
+        let (client, at) = registries.place_of(&reference).await?;
+        items.push(Item { client, reference, at });
     }
     Ok(items)
 }

@@ -30,13 +30,18 @@ impl JinjaError {
         while let Some(cause) = current {
             match cause.downcast_ref::<minijinja::Error>() {
                 Some(jinja) => {
-                    let file = jinja.name().unwrap_or(path).to_owned();
-                    let line = jinja.line().unwrap_or(0);
                     let why = match jinja.detail() {
                         _ if jinja.kind() == ErrorKind::OutOfFuel => out_of_fuel.to_owned(),
                         Some(detail) => format!("{}: {detail}", jinja.kind()),
                         None => jinja.kind().to_string(),
                     };
+                    // What a filter tells of its cause has no place of its own.
+                    let Some(line) = jinja.line() else {
+                        steps.push(why);
+                        current = cause.source();
+                        continue;
+                    };
+                    let file = jinja.name().unwrap_or(path).to_owned();
                     steps.push(format!("{file}:{line}: {why}"));
                     innermost = (file, line);
                 }

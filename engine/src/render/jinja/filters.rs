@@ -113,6 +113,11 @@ fn walk(allowance: &Allowance, name: &str, arguments: &[Value]) -> Result<(), Er
     let text = piped.as_str().unwrap_or_default();
     let bytes = usize::try_from(weight.bytes).unwrap_or(usize::MAX);
     let nodes = usize::try_from(weight.nodes).unwrap_or(usize::MAX);
+    if matches!(name, "sort" | "dictsort" | "groupby" | "unique") {
+        // Each item is compared with a few others, the more the more there are.
+        let others = u64::from(len().max(1).ilog2()) / 4;
+        allowance.spend(weight.nodes.saturating_mul(others))?;
+    }
     // What it makes beyond the size of its arguments.
     let grown = match name {
         "indent" => {

@@ -81,6 +81,7 @@ fn what_is_missing_or_wrong_is_an_error_with_its_place() {
         ("a: {{ trunc('x') }}", 1, "arguments"),
         ("a: {{ trunc('x', 'y') }}", 1, "must be of type int"),
         ("\n\na: {% if %}", 3, "syntax"),
+        ("a: 1\nb: {{ 1|sort }}", 2, "number is not iterable\n  in c/templates/a.yaml.j2:2: "),
         ("{% include 'nowhere.j2' %}", 1, "nowhere.j2"),
     ] {
         let error = one(template).expect_err(template);
