@@ -1,17 +1,47 @@
 //! The HTTP client under it all, and what its errors mean.
 
 use std::io;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use reqwest::{NoProxy, Proxy, redirect::Policy};
 
 use super::{Options, tls};
 use crate::{error::Error, reference::Reference};
 
-pub(super) fn client(options: &Options) -> Result<reqwest::Client, Error> {
+/// What is known of the servers that a client has met.
+#[derive(Debug, Default)]
+pub(super) struct Acquaintance {
+    /// One has asked who we are.
+    pub asked: Arc<AtomicBool>,
+    /// One has answered a request.
+    pub answered: AtomicBool,
+}
+
+impl Acquaintance {
+    /// As [`explain`]. A server that asked for a certificate and then hung up without a word did not like
+    /// what it got: what it says of that is often lost, since our request is on its way already and is
+    /// answered with a reset.
+    pub(super) fn explain(&self, error: reqwest::Error, reference: &Reference) -> Error {
+        let is_stranger = self.asked.load(Relaxed) && !self.answered.load(Relaxed);
+        match explain(error, reference) {
+            Error::Unreachable { registry, source }
+                if is_stranger && source.is_request() && !source.is_connect() =>
+            {
+                Error::ClientCertificate { registry, source }
+            }
+            explained => explained,
+        }
+    }
+}
+
+pub(super) fn client(options: &Options, met: &Acquaintance) -> Result<reqwest::Client, Error> {
     let limits = &options.limits;
     let mut builder = reqwest::Client::builder()
         .user_agent(concat!("pinnace/", env!("CARGO_PKG_VERSION")))
-        .tls_backend_preconfigured(tls::config(options)?)
+        .tls_backend_preconfigured(tls::config(options, met.asked.clone())?)
         // Also for redirects and token services: nothing is ever sent in the clear.
         .https_only(!options.plain_http)
         .redirect(Policy::limited(limits.redirects))

@@ -1,16 +1,20 @@
 //! Whom we trust: the system's roots and the given CA certificates, by rustls with ring; and who
 //! we say we are, where a registry wants a client certificate.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, Ordering::Relaxed},
+};
 
 use rustls::{
     CertificateError, ClientConfig, RootCertStore,
     client::{
-        WantsClientCert, WebPkiServerVerifier,
+        ResolvesClientCert, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     },
     crypto::{self, CryptoProvider, ring},
     pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime, pem::PemObject as _},
+    sign::CertifiedKey,
 };
 
 use super::{ClientCertificate, Options};
@@ -18,7 +22,9 @@ use crate::error::Error;
 
 /// Given its own provider, so that it works whatever the process has installed as its default,
 /// and its own roots, so that an image without system certificates can use a private CA.
-pub(super) fn config(options: &Options) -> Result<ClientConfig, Error> {
+///
+/// `asked` becomes true once a server has asked who we are.
+pub(super) fn config(options: &Options, asked: Arc<AtomicBool>) -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
     let given = given(&options.ca_certificates)?;
     let trust = if options.accept_any_certificate {
@@ -26,15 +32,14 @@ pub(super) fn config(options: &Options) -> Result<ClientConfig, Error> {
     } else {
         Trust::Roots { given, verifier: OnceLock::new() }
     };
-    let builder = ClientConfig::builder_with_provider(provider.clone())
+    let own = options.client_certificate.as_ref();
+    let own = own.map(|own| certified(own, &provider)).transpose()?.map(Arc::new);
+    let mut config = ClientConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
         .expect("ring supports the default TLS versions")
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Verifier { provider, trust }));
-    let mut config = match &options.client_certificate {
-        None => builder.with_no_client_auth(),
-        Some(own) => with_certificate(builder, own)?,
-    };
+        .with_custom_certificate_verifier(Arc::new(Verifier { provider, trust }))
+        .with_client_cert_resolver(Arc::new(Own { own, asked }));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -66,10 +71,7 @@ fn system_roots() -> &'static RootCertStore {
     })
 }
 
-fn with_certificate(
-    builder: rustls::ConfigBuilder<ClientConfig, WantsClientCert>,
-    own: &ClientCertificate,
-) -> Result<ClientConfig, Error> {
+fn certified(own: &ClientCertificate, provider: &CryptoProvider) -> Result<CertifiedKey, Error> {
     let invalid = |why: String| Error::InvalidClientCertificate { why };
     let chain: Vec<_> = CertificateDer::pem_slice_iter(own.certificate.as_bytes())
         .collect::<Result<_, _>>()
@@ -79,7 +81,25 @@ fn with_certificate(
     }
     let key = PrivateKeyDer::from_pem_slice(own.key.expose().as_bytes())
         .map_err(|_| invalid("the key cannot be read".to_owned()))?;
-    builder.with_client_auth_cert(chain, key).map_err(|error| invalid(error.to_string()))
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| invalid(error.to_string()))
+}
+
+/// Who we say we are, to whoever asks.
+#[derive(Debug)]
+struct Own {
+    own: Option<Arc<CertifiedKey>>,
+    asked: Arc<AtomicBool>,
+}
+
+impl ResolvesClientCert for Own {
+    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.asked.store(true, Relaxed);
+        self.own.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.own.is_some()
+    }
 }
 
 /// Whose certificates are taken. Either way the other side must prove that it has the key.

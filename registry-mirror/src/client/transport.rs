@@ -1,6 +1,7 @@
 //! Requests with sign-in, retries and checked answers. A response's body can only be had through
 //! [`crate::limits::read`] or as a [`super::download`], which checks the same.
 
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures::TryStreamExt as _;
@@ -31,6 +32,7 @@ const LONGEST_MESSAGE: usize = 200;
 #[derive(Debug)]
 pub(super) struct Transport {
     pub(super) http: reqwest::Client,
+    met: http::Acquaintance,
     pub(super) credentials: Credentials,
     grants: Grants,
     pub(super) scheme: &'static str,
@@ -51,8 +53,10 @@ pub(super) struct Answer {
 
 impl Transport {
     pub(super) fn new(options: Options) -> Result<Self, Error> {
+        let met = http::Acquaintance::default();
         Ok(Self {
-            http: http::client(&options)?,
+            http: http::client(&options, &met)?,
+            met,
             credentials: options.credentials,
             grants: Grants::default(),
             scheme: if options.plain_http { "http" } else { "https" },
@@ -238,7 +242,11 @@ impl Transport {
         if let Some(grant) = grant {
             builder = builder.header(header::AUTHORIZATION, &grant.header);
         }
-        builder.send().await.map_err(|error| http::explain(error, request.reference))
+        let answer = builder.send().await;
+        if answer.is_ok() {
+            self.met.answered.store(true, Relaxed);
+        }
+        answer.map_err(|error| self.met.explain(error, request.reference))
     }
 
     pub(super) async fn body(

@@ -1,36 +1,18 @@
-use std::sync::Arc;
-
 use pinnace_registry::{Client, Credentials, Options};
-use rustls::{
-    ServerConfig,
-    crypto::ring,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
-};
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
     net::TcpListener,
 };
-use tokio_rustls::TlsAcceptor;
 
 use crate::support::{
     fake::{Fake, Parts},
-    genuine::certificates,
     limits, reference, refused,
+    tls::acceptor,
 };
 
 /// A TLS server that gives every request this status line and header; and its CA.
 async fn answering(head: String) -> (String, String) {
-    let (ca, certificate, key) = certificates();
-    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from_pem_slice(certificate.as_bytes()).unwrap()],
-            PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let (acceptor, ca) = acceptor(false);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let host = listener.local_addr().unwrap().to_string();
     tokio::spawn(async move {

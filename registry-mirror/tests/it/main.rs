@@ -16,6 +16,7 @@
 //! - [`misbehaving`]: every fault at every place, in pulls, copies and exports
 //! - [`busy`]: a registry of our own that limits, fails or redirects
 //! - [`in_the_clear`]: redirects and token services without TLS
+//! - [`strangers`]: servers that ask who the client is, and hang up
 //! - [`signatures`]: keyless ones and those of Notation, made by genuine libraries
 //! - [`pages`]: lists of tags over several pages
 #![allow(clippy::unwrap_used)]
@@ -36,6 +37,7 @@ mod pages;
 mod proxied;
 mod sign_in;
 mod signatures;
+mod strangers;
 mod support;
 mod tokens;
 mod transfers;

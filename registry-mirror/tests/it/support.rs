@@ -8,6 +8,7 @@ pub mod counted;
 pub mod fake;
 pub mod genuine;
 pub mod image;
+pub mod tls;
 
 /// Retries without long waits.
 pub fn limits() -> Limits {
