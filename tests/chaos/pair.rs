@@ -83,6 +83,10 @@ impl Course {
         leader.pause().await;
         let last = Instant::now();
         self.end(&mut [&mut other], &mut lanes, batch, name, last).await;
+        // It may have been done before it stood still, and then nobody has led since.
+        if self.holder(&[other.identity()]).await.is_none() {
+            return;
+        }
         let batch = self.begin(&mut lanes).await;
         self.moment().await;
         leader.resume().await;

@@ -297,13 +297,14 @@ impl<'a> Reader<'a> {
         let mut wrong = None;
         loop {
             let (event, line) = self.next()?;
-            let item = match event {
-                Event::SequenceEnd => break,
-                Event::Scalar { .. } | Event::Sequence { .. } => Err(no_merge()),
-                event => self.node(event, line, true),
-            };
-            match item {
-                Ok(node) => {
+            if let Event::SequenceEnd = event {
+                break;
+            }
+            // What is no mapping is not looked into, but may have an anchor.
+            let is_other = matches!(event, Event::Scalar { .. } | Event::Sequence { .. });
+            match self.node(event, line, true) {
+                Err(mistake) if self.broken => return Err(mistake),
+                Ok(node) if !is_other && node.value.is_object() => {
                     size += node.size;
                     let (item, mistake) = node.printable();
                     items.push(item);
@@ -312,9 +313,8 @@ impl<'a> Reader<'a> {
                         mistakes.set("\0<<", mistake);
                     }
                 }
-                Err(mistake) if self.broken => return Err(mistake),
-                Err(mistake) => {
-                    wrong = Some(mistake);
+                item => {
+                    wrong = Some(item.err().filter(|_| !is_other).unwrap_or_else(no_merge));
                     self.depth = depth;
                     while self.open > open {
                         self.next()?;
