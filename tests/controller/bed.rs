@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use k8s_openapi::api::core::v1::ConfigMap;
+use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use kube::{Client, ResourceExt as _};
 use pinnace::api::helm_release::{HelmRelease, HelmReleaseStatus};
+use pinnace::cluster::fence::Fence;
 use pinnace::controller::{self, Settings};
 use pinnace::telemetry::metrics::Metrics;
 use pinnace_testbed::{Cluster, Namespace};
@@ -304,6 +305,19 @@ impl Bed {
         found.await.unwrap_or_else(|_| panic!("{name} did not become as wanted"))
     }
 
+    /// Waits for an Event about a release: it comes after the status that it tells of.
+    pub async fn event(&self, name: &str, reason: &str) {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), self.namespace());
+        let about = [("kind", "HelmRelease"), ("name", name)]
+            .map(|(field, value)| format!("involvedObject.{field}={value}"));
+        let config =
+            watcher::Config::default().fields(&format!("{},reason={reason}", about.join(",")));
+        let mut seen = std::pin::pin!(watcher(api, config).applied_objects());
+        let first = tokio::time::timeout(PATIENCE, seen.next()).await;
+        let first = first.unwrap_or_else(|_| panic!("no Event {reason} about {name}"));
+        first.expect("a watch").expect("an event");
+    }
+
     pub async fn history(&self, name: &str, wanted: impl Fn(&Value) -> bool) {
         self.until(name, |release| {
             let history = release.status.as_ref().map(|s| json!(s.history)).unwrap_or_default();
@@ -348,6 +362,7 @@ impl Bed {
             concurrency: 2,
             metrics,
             guard: None,
+            fence: Fence::default(),
         };
         let stop = CancellationToken::new();
         let task = tokio::spawn(controller::run(client, settings, stop.clone()));

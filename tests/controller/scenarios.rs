@@ -175,13 +175,7 @@ impl Step {
                 assert_eq!(&found, history, "{told}");
             }
             for reason in &self.events {
-                let selector = format!(
-                    "involvedObject.kind=HelmRelease,involvedObject.name={},reason={reason}",
-                    seen.name_any()
-                );
-                let found =
-                    bed.kubectl(&["get", "events", "--field-selector", &selector, "-o", "name"]);
-                assert!(!found.is_empty(), "{told}: no Event {reason}");
+                bed.event(&seen.name_any(), reason).await;
             }
         }
         if let Some(helm) = &self.helm {
