@@ -10,7 +10,7 @@
 //! * [`expression`] — pure: CEL about objects; [`health`] — when custom resources are ready by it
 //! * [`failure`] — what the pods of a failed release had to say
 //! * [`registry_table`] — the site's registries instead of which
-//! * [`process`] — a program in a pod; [`namespace`] — where a release goes; [`lease`] — one leader; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
+//! * [`process`] — a program in a pod; [`namespace`] — where a release goes; [`lease`] — one leader; [`fence`] — no write by another; [`events`] — Kubernetes Events; [`traffic`] — calls, counted; [`error`] — what went wrong, for people
 
 use std::sync::Arc;
 
@@ -26,6 +26,7 @@ pub mod error;
 pub mod events;
 pub mod expression;
 pub mod failure;
+pub mod fence;
 pub mod health;
 pub mod lease;
 pub mod list_keys;

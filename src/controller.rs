@@ -36,6 +36,7 @@ use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
 use crate::cluster::clock;
+use crate::cluster::fence::Fence;
 use crate::cluster::pauses::Pauses;
 use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
@@ -88,6 +89,8 @@ pub struct Settings {
     pub metrics: Metrics,
     /// Who is asked before a release is upgraded.
     pub guard: Option<Arc<dyn guard::Guard>>,
+    /// For the clients of other clusters that it makes. The one that it is given has to have it already.
+    pub fence: Fence,
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use kube::Config;
+use pinnace::cluster::fence::Fence;
 use pinnace::cluster::traffic;
 use pinnace::controller::{self, Settings};
 use pinnace::telemetry::admin::{Admin, Health};
@@ -29,6 +30,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         concurrency: 4,
         metrics: metrics.clone(),
         guard: None,
+        fence: Fence::default(),
     };
     let never = CancellationToken::new();
     tokio::spawn(admin.serve(Health::new(), metrics, never.clone()));

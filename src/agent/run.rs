@@ -98,7 +98,7 @@ async fn lead(
     connector: Connector,
     leader: Leader,
 ) -> Result<(), Error> {
-    let Leader { client, metrics, shutdown, lost } = leader;
+    let Leader { client, fence, metrics, shutdown, lost } = leader;
     let Pod { namespace, identity: pod, version, .. } = settings.pod;
     let stop = shutdown.child_token();
     let store = Store::new(client.clone(), &namespace);
@@ -181,6 +181,7 @@ async fn lead(
         concurrency: CONCURRENCY,
         metrics,
         guard: Some(Arc::new(guard)),
+        fence,
     };
     let mut helm = tokio::spawn(controller::run(client, helm, stop.clone()));
     let result = tokio::select! {

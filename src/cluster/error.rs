@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use kube::core::Status;
 
+use super::fence;
+
 /// How often a call is made before its error counts.
 const TRIES: u32 = 5;
 /// How long the API server may take for one answer: longer than its longest wait for a webhook, which is 30 s
@@ -71,6 +73,7 @@ pub fn explain(error: &kube::Error) -> String {
     match error {
         kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
         kube::Error::Api(status) => format!("{} ({})", status.reason, status.code),
+        kube::Error::Service(why) if why.is::<fence::Expired>() => why.to_string(),
         other => {
             let mut innermost: &dyn std::error::Error = other;
             while let Some(cause) = innermost.source() {

@@ -11,9 +11,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use k8s_openapi::jiff::Timestamp;
 use kube::Client;
 use kube::api::{Api, ObjectMeta, PostParams};
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::fence::Fence;
 use super::{Error, error};
 use crate::cluster::clock;
 
@@ -41,11 +43,19 @@ impl Settings {
             renewal: Duration::from_secs(5),
         }
     }
+
+    /// How long after the begin of a renewal its holder acts: shorter than others wait, by the time that a call may be
+    /// under way.
+    fn term(&self) -> Duration {
+        self.duration.mul_f64(2.0 / 3.0)
+    }
 }
 
 /// Leadership, from [`Lease::acquire`] until it is lost or released.
 pub struct Lease {
     lost: CancellationToken,
+    /// Until when this process leads for certain.
+    until: watch::Receiver<Instant>,
     stop: CancellationToken,
     renewing: Option<tokio::task::JoinHandle<()>>,
 }
@@ -64,20 +74,20 @@ impl Lease {
         shutdown: &CancellationToken,
     ) -> Option<Self> {
         let mut candidate = Candidate::new(client, settings);
+        let mut started = Instant::now();
         while !candidate.try_lead().await {
             tokio::select! {
                 () = tokio::time::sleep(candidate.settings.renewal) => {}
                 () = shutdown.cancelled() => return None,
             }
+            started = Instant::now();
         }
         tracing::info!(
             lease = candidate.settings.name,
             identity = candidate.settings.identity,
             "leading"
         );
-        let (lost, stop) = (CancellationToken::new(), CancellationToken::new());
-        let renewing = tokio::spawn(keep(candidate, lost.clone(), stop.clone()));
-        Some(Self { lost, stop, renewing: Some(renewing) })
+        Some(Self::kept(candidate, started))
     }
 
     /// Takes the lease from whoever holds it, and returns once a former holder has had the time to notice, which
@@ -87,20 +97,34 @@ impl Lease {
         let (namespace, name) = (settings.namespace.clone(), settings.name.clone());
         let mut candidate = Candidate::new(client, settings);
         candidate.seizes = true;
+        let mut started = Instant::now();
         while !candidate.try_lead().await {
             tokio::time::sleep(Duration::from_secs(1)).await;
+            started = Instant::now();
         }
         candidate.seizes = false;
         tracing::warn!(namespace, lease = name, "taken from its holder");
-        let (lost, stop) = (CancellationToken::new(), CancellationToken::new());
-        let renewing = tokio::spawn(keep(candidate, lost.clone(), stop.clone()));
+        let lease = Self::kept(candidate, started);
         tokio::time::sleep(notice).await;
-        Self { lost, stop, renewing: Some(renewing) }
+        lease
+    }
+
+    /// Renewed from now on; `started`: when the call began that took it.
+    fn kept(candidate: Candidate, started: Instant) -> Self {
+        let (lost, stop) = (CancellationToken::new(), CancellationToken::new());
+        let (renewed, until) = watch::channel(started + candidate.settings.term());
+        let renewing = tokio::spawn(keep(candidate, renewed, lost.clone(), stop.clone()));
+        Self { lost, until, stop, renewing: Some(renewing) }
     }
 
     /// Cancelled when another may lead from now on: whoever acts as the leader must stop at once.
     pub fn lost(&self) -> CancellationToken {
         self.lost.clone()
+    }
+
+    /// Holds back writes that a successor could already be making.
+    pub fn fence(&self) -> Fence {
+        Fence::until(self.until.clone())
     }
 
     /// Gives the lease up, so that a successor need not wait for it to expire.
@@ -114,11 +138,15 @@ impl Lease {
     }
 }
 
-async fn keep(mut candidate: Candidate, lost: CancellationToken, stop: CancellationToken) {
-    let mut renewed = Instant::now();
+async fn keep(
+    mut candidate: Candidate,
+    renewed: watch::Sender<Instant>,
+    lost: CancellationToken,
+    stop: CancellationToken,
+) {
     loop {
         // Stops before others may see the lease as expired.
-        let until = renewed + candidate.settings.duration.mul_f64(2.0 / 3.0);
+        let until = *renewed.borrow();
         let next = Instant::now() + candidate.settings.renewal.min(candidate.settings.duration / 3);
         tokio::select! {
             () = tokio::time::sleep_until(next) => {}
@@ -134,7 +162,7 @@ async fn keep(mut candidate: Candidate, lost: CancellationToken, stop: Cancellat
         )
         .await
         {
-            Ok(true) => renewed = started,
+            Ok(true) => drop(renewed.send_replace(started + candidate.settings.term())),
             Ok(false) if !candidate.may_be_ours() || Instant::now() >= until => {
                 return lost.cancel();
             }

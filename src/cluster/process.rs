@@ -12,6 +12,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::error::{chain, explain};
+use super::fence::Fence;
 use super::lease::{self, Lease};
 use super::traffic;
 use crate::telemetry::admin::{self, Admin, Check, Health};
@@ -53,7 +54,10 @@ pub struct Process {
 
 /// What the one that acts works with.
 pub struct Leader {
+    /// Sends no write that a successor could already be making.
     pub client: Client,
+    /// The same for other clients.
+    pub fence: Fence,
     pub metrics: Metrics,
     /// Cancelled by a signal.
     pub shutdown: CancellationToken,
@@ -96,7 +100,9 @@ impl Process {
         let Some(lease) = Lease::acquire(client.clone(), settings, &shutdown).await else {
             return Ok(());
         };
-        let result = act(Leader { client, metrics, shutdown, lost: lease.lost() }).await;
+        let (fence, lost) = (lease.fence(), lease.lost());
+        let client = fence.client(client);
+        let result = act(Leader { client, fence, metrics, shutdown, lost }).await;
         if timeout(GRACE, lease.release()).await.is_err() {
             tracing::warn!("the Lease {} was not released in time; it ends by itself", self.lease);
         }

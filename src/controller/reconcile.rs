@@ -94,7 +94,7 @@ impl Context {
                 releases.clone(),
                 memory.clone(),
             ),
-            targets: Targets::new(client.clone(), cluster),
+            targets: Targets::new(client.clone(), cluster, settings.fence),
             sources: watched.sources,
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
             at_work: Arc::new(Semaphore::new(settings.concurrency.max(1))),

@@ -15,6 +15,7 @@ use tower::service_fn;
 use crate::api::helm_release::{HelmRelease, KubeConfigReference};
 use crate::cluster::Cluster;
 use crate::cluster::error::{chain, explain, retried};
+use crate::cluster::fence::Fence;
 
 /// Clusters and accounts that are remembered.
 const MAX_KNOWN: usize = 64;
@@ -65,12 +66,14 @@ struct Way {
 pub struct Targets {
     client: Client,
     own: Cluster,
+    /// For the clients of other clusters; that of the own one has it already.
+    fence: Fence,
     known: Mutex<HashMap<Way, Cluster>>,
 }
 
 impl Targets {
-    pub fn new(client: Client, own: Cluster) -> Self {
-        Self { client, own, known: Mutex::default() }
+    pub fn new(client: Client, own: Cluster, fence: Fence) -> Self {
+        Self { client, own, fence, known: Mutex::default() }
     }
 
     /// The target of a release. What is known of its cluster is shared by all releases that go there the same way, but
@@ -95,7 +98,7 @@ impl Targets {
             return Ok(Target { cluster, remote });
         }
         let mut client = match kube_config {
-            Some(found) => found.client().await?,
+            Some(found) => self.fence.client(found.client().await?),
             None => self.client.clone(),
         };
         if let Some(user) = &way.account {

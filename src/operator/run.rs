@@ -42,7 +42,7 @@ pub async fn run(settings: Settings) -> Result<(), Error> {
 }
 
 async fn lead(pod: &Pod, config: settings::Settings, leader: Leader) -> Result<(), Error> {
-    let Leader { client, metrics, shutdown, lost } = leader;
+    let Leader { client, metrics, shutdown, lost, .. } = leader;
     let clusters = config.features.cluster_management;
     if !clusters.enable {
         tracing::info!("cluster management is switched off in the settings");

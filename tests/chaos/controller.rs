@@ -53,7 +53,7 @@ pub async fn run(namespace: &str, role: &Role) -> ExitCode {
 }
 
 async fn lead(leader: Leader, pod: &Pod, role: &Role) -> Result<(), Error> {
-    let Leader { client, metrics, shutdown, lost } = leader;
+    let Leader { client, fence, metrics, shutdown, lost } = leader;
     let stop = shutdown.child_token();
     let settings = Settings {
         namespace: pod.namespace.clone(),
@@ -62,6 +62,7 @@ async fn lead(leader: Leader, pod: &Pod, role: &Role) -> Result<(), Error> {
         concurrency: CONCURRENCY,
         metrics,
         guard: None,
+        fence,
     };
     let mut helm = tokio::spawn(controller::run(client, settings, stop.clone()));
     let result = tokio::select! {

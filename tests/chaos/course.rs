@@ -32,10 +32,6 @@ pub struct Batch {
     pub begun: Instant,
 }
 
-/// Runs with as many kills stop a leader and let it go on, too. That one's first write after its pause may still be
-/// made, which can run a hook again: open, see docs/development.md.
-const PAUSED_FROM: usize = 100;
-
 pub async fn run(kills: usize, seed: u64) -> Outcome {
     let world = World::new().await;
     let mut course = Course {
@@ -51,7 +47,7 @@ pub async fn run(kills: usize, seed: u64) -> Outcome {
     course.at_any_moment(&mut child, kills).await;
     course.each_fault(&mut child, kills.div_ceil(100)).await;
     child.kill().await;
-    course.two_at_once(kills >= PAUSED_FROM).await;
+    course.two_at_once().await;
     course.outcome
 }
 

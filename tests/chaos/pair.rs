@@ -17,12 +17,10 @@ const TAKEN_OVER: Duration = Duration::from_secs(60);
 const HOUR: i64 = 3600;
 
 impl Course {
-    pub async fn two_at_once(&mut self, paused: bool) {
+    pub async fn two_at_once(&mut self) {
         for (name, ahead) in [("", [0, 0]), (", clocks off", [HOUR, -HOUR])] {
             self.leader_killed(&format!("leader killed{name}"), ahead).await;
-            if paused {
-                self.leader_paused(&format!("leader paused{name}"), ahead).await;
-            }
+            self.leader_paused(&format!("leader paused{name}"), ahead).await;
         }
     }
 

@@ -80,6 +80,7 @@ pub async fn run(args: Args) -> Result<(), Error> {
     }
     let settings = lease::Settings::new(&args.pod.namespace, LEASE, &args.pod.identity);
     let lease = Lease::seize(client.clone(), settings).await;
+    let client = lease.fence().client(client);
     let restored = tokio::select! {
         () = restore(&client, &order) => Ok(()),
         () = shutdown.cancelled() => Err(Error::Ended),
