@@ -8,6 +8,8 @@ mod calls;
 mod certificates;
 #[path = "controller/commands.rs"]
 mod commands;
+#[path = "controller/cost.rs"]
+mod cost;
 #[path = "controller/faults.rs"]
 mod faults;
 #[path = "controller/gate.rs"]
@@ -16,6 +18,8 @@ mod gate;
 mod interop;
 #[path = "controller/keyless.rs"]
 mod keyless;
+#[path = "controller/ownership.rs"]
+mod ownership;
 #[allow(dead_code, reason = "the chaos program uses the rest")]
 #[path = "chaos/plan.rs"]
 mod plan;
@@ -31,30 +35,15 @@ mod scenarios;
 #[path = "controller/sources.rs"]
 mod sources;
 
-use bed::{Bed, chart};
-use calls::Calls;
+use bed::{Bed, chart, web};
 use gate::Gate;
-use pinnace::cluster::traffic;
-use pinnace::telemetry::admin::{Admin, Health};
-use pinnace::telemetry::metrics::Metrics;
 use serde_json::json;
-use tokio_util::sync::CancellationToken;
-
-const WEB: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: {{ .Release.Name }}-config
-data:
-  text: {{ .Values.text | quote }}
-  version: {{ .Chart.Version | quote }}
-"#;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn install_upgrade_and_uninstall_with_helm_reading_along() {
     let bed = Bed::new("story").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
-    bed.publish(&chart("web", "1.1.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
+    bed.publish(&web("1.1.0"));
     let controller = bed.start_controller();
     bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
     let status = bed.ready("web").await;
@@ -121,83 +110,6 @@ async fn an_upgrade_that_does_not_become_ready_is_rolled_back() {
     controller.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_helm_installed_is_adopted_as_it_is() {
-    let bed = Bed::new("adopt").await;
-    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
-    bed.publish(&web);
-    let folder = bed.write(&web).to_string_lossy().into_owned();
-    bed.helm(&["install", "web", &folder, "--set", "text=mine"]);
-    let before = bed.field("configmap/web-config", "{.metadata.resourceVersion}");
-    let controller = bed.start_controller();
-    bed.release("web", "web", "1.0.0", json!({"text": "mine"})).await;
-    let status = bed.ready("web").await;
-    assert_eq!(status.history.len(), 1);
-    assert_eq!(bed.helm_history("web"), [(1, "deployed".into(), "web-1.0.0".into())]);
-    assert_eq!(bed.field("configmap/web-config", "{.metadata.resourceVersion}"), before);
-    // A person's upgrade is noticed, and put back.
-    bed.helm(&["upgrade", "web", &folder, "--set", "text=theirs"]);
-    bed.history("web", |history| history[0]["version"] == 3).await;
-    bed.ready("web").await;
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "mine");
-    controller.stop().await;
-}
-
-/// Helm 3 wrote with client-side apply: what it wrote and the chart no longer has goes.
-#[tokio::test(flavor = "multi_thread")]
-async fn fields_that_helm_3_wrote_go_with_the_chart() {
-    let bed = Bed::new("helm3").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: new\n"));
-    let old = json!({
-        "apiVersion": "v1", "kind": "ConfigMap",
-        "metadata": {
-            "name": "web-config",
-            "labels": {"app.kubernetes.io/managed-by": "Helm"},
-            "annotations": {
-                "meta.helm.sh/release-name": "web",
-                "meta.helm.sh/release-namespace": bed.namespace(),
-            },
-        },
-        "data": {"text": "old", "gone": "x"},
-    });
-    let path = bed.file("old.json", &old.to_string());
-    bed.kubectl(&["create", "--field-manager=helm", "-f", &path]);
-    bed.kubectl(&["label", "configmap/web-config", "mine=kept"]);
-    let controller = bed.start_controller();
-    bed.release("web", "web", "1.0.0", json!({})).await;
-    bed.ready("web").await;
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "new");
-    assert_eq!(bed.field("configmap/web-config", "{.data.gone}"), "");
-    assert_eq!(bed.field("configmap/web-config", "{.metadata.labels.mine}"), "kept");
-    controller.stop().await;
-}
-
-/// People and the controller take turns: what we deployed, genuine Helm rolls back and uninstalls.
-#[tokio::test(flavor = "multi_thread")]
-async fn helm_rolls_back_and_uninstalls_what_the_controller_made() {
-    let bed = Bed::new("turns").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
-    let controller = bed.start_controller();
-    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
-    bed.ready("web").await;
-    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
-    bed.history("web", |history| history[0]["version"] == 2).await;
-    bed.ready("web").await;
-    controller.stop().await;
-
-    bed.helm(&["rollback", "web", "1", "--wait"]);
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
-    let controller = bed.start_controller();
-    bed.history("web", |history| history[0]["version"] == 4).await;
-    bed.ready("web").await;
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
-    controller.stop().await;
-
-    bed.helm(&["uninstall", "web", "--wait"]);
-    assert!(!bed.exists("configmap/web-config"));
-    assert!(!bed.exists("secret/sh.helm.release.v1.web.v4"));
-}
-
 const HOOK: &str = r#"
 apiVersion: v1
 kind: ConfigMap
@@ -210,12 +122,8 @@ metadata:
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_write_was_the_last_the_successor_ends_the_same_revision() {
     let bed = Bed::new("resume").await;
-    let web = |version: &str| {
-        chart("web", version)
-            .file("templates/web.yaml", WEB)
-            .file("templates/hook.yaml", HOOK)
-            .values("text: default\n")
-    };
+    let web =
+        |version: &str| web(version).file("templates/hook.yaml", HOOK).values("text: default\n");
     bed.publish(&web("1.0.0"));
     bed.publish(&web("2.0.0"));
     let mut interrupted = 0;
@@ -263,7 +171,7 @@ const BROKEN: &str = r#"{{ fail (printf "no luck: %s" (randAlphaNum 12)) }}"#;
 async fn a_chart_that_fails_at_random_is_not_tried_in_a_loop() {
     let bed = Bed::new("loop").await;
     bed.publish(&chart("broken", "1.0.0").file("templates/web.yaml", BROKEN));
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     bed.release("broken", "broken", "1.0.0", json!({})).await;
     let status = bed.reason("broken", "Released", "InstallFailed").await;
@@ -301,94 +209,9 @@ async fn a_newer_spec_ends_a_wait_and_is_acted_upon() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_release_belongs_to_one_object_under_one_name() {
-    let bed = Bed::new("claim").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
-    let controller = bed.start_controller();
-    let named = |name: &str| json!({"releaseName": name, "interval": "1s"});
-    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named("web")).await;
-    bed.ready("one").await;
-    bed.release_with("two", "web", "1.0.0", json!({"text": "two"}), named("web")).await;
-    let status = bed.reason("two", "Stalled", "StateError").await;
-    let (_, _, message) = bed::condition(&status, "Stalled");
-    assert!(message.contains("HelmRelease one"), "{message}");
-    bed.delete("two").await;
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
-    // Under another name it is made anew, and what was made before goes first.
-    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named("other")).await;
-    bed.history("one", |history| history[0]["name"] == "other").await;
-    bed.ready("one").await;
-    assert!(!bed.exists("configmap/web-config") && bed.exists("configmap/other-config"));
-    bed.delete("one").await;
-    assert_eq!(bed.helm(&["list", "-q"]).trim(), "");
-    assert!(!bed.exists("configmap/other-config"));
-    controller.stop().await;
-}
-
-/// The second one gets the release as soon as the first is gone, long before its interval is over.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_release_is_taken_over_by_whoever_waits_for_its_name() {
-    let bed = Bed::new("heir").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
-    let controller = bed.start_controller();
-    let named = || json!({"releaseName": "web", "interval": "1h"});
-    bed.release_with("one", "web", "1.0.0", json!({"text": "one"}), named()).await;
-    bed.ready("one").await;
-    bed.release_with("two", "web", "1.0.0", json!({"text": "two"}), named()).await;
-    bed.reason("two", "Stalled", "StateError").await;
-    bed.delete("one").await;
-    bed.ready("two").await;
-    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
-    controller.stop().await;
-}
-
-/// What `/metrics` shows: calls by verb and result, how long it took, and what the objects say.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_controllers_numbers_can_be_scraped() {
-    let bed = Bed::new("metrics").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
-    let metrics = Metrics::new("agent", "1.2.3");
-    let client = traffic::client(bed.config().await, &metrics).expect("a client");
-    let admin = Admin::bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
-    let address = admin.address();
-    let end = CancellationToken::new();
-    let serving = tokio::spawn(admin.serve(Health::new(), metrics.clone(), end.clone()));
-    let controller = bed.measured_controller(client, "measured", metrics);
-    bed.release("web", "web", "1.0.0", json!({})).await;
-    bed.release_with("still", "web", "1.0.0", json!({}), json!({"suspend": true})).await;
-    bed.release("none", "none", "1.0.0", json!({})).await;
-    bed.reason("none", "Ready", "ArtifactFailed").await;
-    bed.ready("web").await;
-    let text = reqwest::get(format!("http://{address}/metrics")).await.expect("an answer");
-    let text = text.text().await.expect("text");
-    for line in [
-        r#"gotk_reconcile_condition{kind="HelmRelease",type="Ready",status="True"} 1"#,
-        r#"gotk_reconcile_condition{kind="HelmRelease",type="Ready",status="False"} 1"#,
-        r#"gotk_reconcile_condition{kind="HelmRelease",type="Stalled",status="True"} 0"#,
-        "gotk_suspend_status 1",
-        "controller_releases 3",
-    ] {
-        assert!(text.lines().any(|l| l == line), "{line} is missing in\n{text}");
-    }
-    let number = |name: &str| {
-        let line = text.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix(' '));
-        line.and_then(|n| n.parse::<f64>().ok()).unwrap_or_else(|| panic!("{name} in\n{text}"))
-    };
-    assert!(number("gotk_reconcile_duration_seconds_count") >= 1.0);
-    assert!(number("controller_queue_depth") >= 0.0);
-    for (verb, result) in [("patch", "success"), ("create", "success"), ("watch", "success")] {
-        let name = format!(r#"kubernetes_api_requests_total{{verb="{verb}",result="{result}"}}"#);
-        assert!(number(&name) >= 1.0);
-    }
-    controller.stop().await;
-    end.cancel();
-    serving.await.expect("no panic").expect("no error");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn values_files_of_the_chart_take_the_place_of_its_values() {
     let bed = Bed::new("files").await;
-    let web = chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n");
+    let web = web("1.0.0");
     bed.publish(&web.file("prod.yaml", "text: production\n"));
     let controller = bed.start_controller();
     let files = |files: serde_json::Value, ignore: bool| {
@@ -415,7 +238,7 @@ async fn values_files_of_the_chart_take_the_place_of_its_values() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_helm_chart_object_tells_which_chart_is_used() {
     let bed = Bed::new("chart").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     let more = json!({"chart": {
         "metadata": {"labels": {"mine": "label"}, "annotations": {"mine": "annotation"}},
@@ -444,7 +267,7 @@ async fn the_helm_chart_object_tells_which_chart_is_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_repository_gives_no_charts() {
     let bed = Bed::new("suspended").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let suspend = |on: bool| {
         let patch = format!("{{\"spec\": {{\"suspend\": {on}}}}}");
         bed.kubectl(&["patch", "helmrepository/charts", "--type=merge", "-p", &patch]);
@@ -462,7 +285,7 @@ async fn a_suspended_repository_gives_no_charts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_waits_for_those_it_depends_on() {
     let bed = Bed::new("depends").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     let after = |more: serde_json::Value| {
         let mut reference = json!({"name": "base", "namespace": bed.namespace()});
@@ -514,7 +337,7 @@ async fn a_failed_install_is_left_and_tried_again_in_place() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_others_change_is_put_right_as_the_spec_says() {
     let bed = Bed::new("drift").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     let mode = |drift: serde_json::Value| json!({"driftDetection": drift, "interval": "1h"});
     let text = || bed.field_if_any("configmap/web-config", "{.data.text}");
@@ -559,7 +382,7 @@ async fn what_others_change_is_put_right_as_the_spec_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_spec_changes_of_the_rendered_objects_is_applied() {
     let bed = Bed::new("patched").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     let more = |value: &str| {
         let operations = format!("- {{op: replace, path: /data/text, value: {value}}}");
@@ -596,7 +419,7 @@ async fn what_the_spec_changes_of_the_rendered_objects_is_applied() {
 #[tokio::test(flavor = "multi_thread")]
 async fn values_from_an_object_are_watched() {
     let bed = Bed::new("values").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let values = |text: &str| {
         json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "values"},
@@ -621,7 +444,7 @@ async fn values_from_an_object_are_watched() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_goes_to_another_cluster() {
     let bed = Bed::new("remote").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: default\n"));
+    bed.publish(&web("1.0.0"));
     let controller = bed.start_controller();
     let more = |key: &str| {
         let secret = json!({"name": "there", "key": key});
@@ -652,152 +475,4 @@ async fn a_release_goes_to_another_cluster() {
     bed.delete("web").await;
     assert!(bed.exists("configmap/web-config"));
     controller.stop().await;
-}
-
-const EIGHT: &str = r#"
-apiVersion: v1
-kind: ServiceAccount
-metadata: {name: {{ .Release.Name }}}
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: {{ .Release.Name }}}
-rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: {{ .Release.Name }}}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: {{ .Release.Name }}}
-subjects: [{kind: ServiceAccount, name: {{ .Release.Name }}}]
----
-apiVersion: v1
-kind: Secret
-metadata: {name: {{ .Release.Name }}}
-stringData: {text: {{ .Values.text | quote }}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {text: {{ .Values.text | quote }}}
----
-apiVersion: v1
-kind: Service
-metadata: {name: {{ .Release.Name }}}
-spec: {selector: {app: {{ .Release.Name }}}, ports: [{port: 80}]}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: {{ .Release.Name }}, labels: {text: {{ .Values.text }}}}
-spec:
-  replicas: 0
-  selector: {matchLabels: {app: {{ .Release.Name }}}}
-  template:
-    metadata: {labels: {app: {{ .Release.Name }}}}
-    spec: {containers: [{name: pause, image: "registry.test/pause:1"}]}
----
-apiVersion: policy/v1
-kind: PodDisruptionBudget
-metadata: {name: {{ .Release.Name }}}
-spec: {minAvailable: 0, selector: {matchLabels: {app: {{ .Release.Name }}}}}
-"#;
-
-/// Calls to the API for a chart of eight objects, after another one has made the kinds known. Watches and the lists that
-/// begin them are counted too. A release that is as it is wanted costs nothing, however short its interval.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_release_costs_the_api_server_has_a_limit() {
-    let bed = Bed::new("cost").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", EIGHT).values("text: one\n"));
-    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
-    let calls = Calls::default();
-    let controller = bed.controller_with(calls.client(bed.config().await), "counted");
-    let drift = || json!({"interval": "1s", "driftDetection": {"mode": "enabled"}});
-    bed.release_with("first", "web", "1.0.0", json!({}), drift()).await;
-    bed.ready("first").await;
-    calls.take();
-    bed.release_with("web", "web", "1.0.0", json!({}), drift()).await;
-    bed.ready("web").await;
-    // The first one may be looked at once more meanwhile, and what all of them need of their source is anybody's.
-    let shared = ["/helmrepositories/charts", "/configmaps/qdrant-cloud-registries", "/secrets/ca"];
-    let of_web = || {
-        let mut calls = calls.take();
-        calls.retain(|c| !about(c, &["first"]) && !shared.iter().any(|end| c.ends_with(end)));
-        calls
-    };
-    let install = of_web();
-    bed.release_with("web", "web", "1.0.0", json!({"text": "two"}), drift()).await;
-    bed.history("web", |history| history[0]["version"] == 2).await;
-    bed.ready("web").await;
-    let upgrade = of_web();
-    let counted =
-        format!("install {}: {install:#?}\nupgrade {}: {upgrade:#?}", install.len(), upgrade.len());
-    assert!(install.len() <= 20 && upgrade.len() <= 20, "{counted}");
-    // Several intervals go by while others wait in vain for their image. Until the first one's end, the last events of the
-    // upgrade may still be looked at.
-    let image = || json!({"image": "registry.test/nothing:1"});
-    let mut idle = Vec::new();
-    for late in ["late", "later"] {
-        calls.take();
-        bed.release_with(late, "app", "1.0.0", image(), json!({"timeout": "5s"})).await;
-        bed.reason(late, "Released", "InstallFailed").await;
-        idle = calls.take();
-        idle.retain(|call| about(call, &["web", "first"]));
-    }
-    assert!(idle.is_empty(), "{idle:#?}");
-    controller.stop().await;
-}
-
-/// A watch on the kind knows only what belongs to a release: what it does not show is not overwritten unseen.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_there_already_is_taken_over_or_left_by_its_owner() {
-    let bed = Bed::new("there").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/web.yaml", WEB).values("text: chart\n"));
-    let controller = bed.start_controller();
-    bed.release("first", "web", "1.0.0", json!({})).await;
-    bed.ready("first").await;
-    let config = |release: &str, metadata: serde_json::Value| {
-        let mut object = json!({
-            "apiVersion": "v1", "kind": "ConfigMap",
-            "metadata": {"name": format!("{release}-config")}, "data": {"text": "theirs", "more": "kept"},
-        });
-        json_patch::merge(&mut object["metadata"], &metadata);
-        object
-    };
-    let owned = json!({
-        "labels": {"app.kubernetes.io/managed-by": "Helm"},
-        "annotations": {
-            "meta.helm.sh/release-name": "other", "meta.helm.sh/release-namespace": bed.namespace(),
-        },
-    });
-    bed.apply(config("nobodys", json!({}))).await;
-    bed.apply(config("kept", json!({}))).await;
-    bed.apply(config("anothers", owned)).await;
-    let data = |release: &str, name: &str| {
-        bed.field(&format!("configmap/{release}-config"), &format!("{{.data.{name}}}"))
-    };
-    bed.release("nobodys", "web", "1.0.0", json!({})).await;
-    bed.ready("nobodys").await;
-    let expected = ("chart".to_owned(), "kept".to_owned());
-    assert_eq!((data("nobodys", "text"), data("nobodys", "more")), expected);
-    let refuse = json!({"install": {"disableTakeOwnership": true}});
-    bed.release_with("kept", "web", "1.0.0", json!({}), refuse).await;
-    bed.release("anothers", "web", "1.0.0", json!({})).await;
-    for name in ["kept", "anothers"] {
-        bed.reason(name, "Released", "InstallFailed").await;
-        assert_eq!(data(name, "text"), "theirs", "{name}");
-    }
-    controller.stop().await;
-}
-
-/// Whether a call is about one of these releases, and not the end of what was under way.
-fn about(call: &str, releases: &[&str]) -> bool {
-    let of = |name: &str| {
-        call.split(['/', '?', '&', '%', ' ']).any(|part| {
-            part == name
-                || part == format!("{name}-config")
-                || part.contains(&format!(".{name}.v"))
-                || part.ends_with(&format!("-{name}"))
-                || part.ends_with(&format!("3D{name}"))
-        })
-    };
-    releases.iter().copied().any(of) && !call.contains("watch=true")
 }

@@ -38,8 +38,21 @@ pub fn chart(name: &str, version: &str) -> Chart {
     Chart { name: name.into(), version: version.into(), files }
 }
 
+/// A chart of one ConfigMap, `RELEASE-config`: `text` of the values, and the chart's version.
+pub fn web(version: &str) -> Chart {
+    chart("web", version).file("templates/web.yaml", WEB).values("text: default\n")
+}
+
+const WEB: &str = r#"
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-config}
+data: {text: {{ .Values.text | quote }}, version: {{ .Chart.Version | quote }}}
+"#;
+
 impl Chart {
     pub fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.retain(|(before, _)| before != path);
         self.files.push((path.into(), text.into()));
         self
     }

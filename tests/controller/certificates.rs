@@ -13,14 +13,7 @@ use pinnace_testbed::{Cluster, tool};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
 
-use crate::bed::{Bed, chart, condition};
-
-const TEXT: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {version: {{ .Chart.Version | quote }}}
-"#;
+use crate::bed::{Bed, condition, web};
 
 /// A CA, and a certificate and key of it for this machine, as PEM.
 fn certificates() -> [String; 3] {
@@ -107,7 +100,7 @@ impl Drop for Guarded {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mirror_is_shown_the_certificate_that_the_sites_table_names() {
     let bed = Bed::new("certificates").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/text.yaml", TEXT));
+    bed.publish(&web("1.0.0"));
     let guarded = Guarded::start(&bed);
     guarded.copy(&bed, "web:1.0.0").await;
     let url = r#"{"spec": {"url": "oci://vendor.invalid/charts"}}"#;

@@ -4,14 +4,7 @@
 use kube::ResourceExt as _;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, Chart, chart, condition};
-
-const TEXT: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {text: {{ .Values.text | quote }}, version: {{ .Chart.Version | quote }}}
-"#;
+use crate::bed::{Bed, Chart, condition, web};
 
 /// A hook of every upgrade, and the chart's test.
 const HOOKS: &str = r#"
@@ -29,12 +22,10 @@ spec:
   containers: [{name: main, image: "registry.test/crane:1", command: [/crane, version]}]
 "#;
 
-fn web(version: &str) -> Chart {
-    chart("web", version)
-        .file("templates/web.yaml", TEXT)
+fn with_hooks(version: &str) -> Chart {
+    web(version)
         .file("templates/hooks.yaml", HOOKS)
         .file("templates/NOTES.txt", "text is {{ .Values.text }}")
-        .values("text: default\n")
 }
 
 fn text_of(bed: &Bed) -> String {
@@ -60,8 +51,8 @@ fn rows(bed: &Bed, args: &[&str]) -> Value {
 async fn helm_takes_over_what_the_controller_made() {
     let bed = Bed::new("ours").await;
     crate::scenarios::image().await;
-    let folder = bed.write(&web("1.1.0")).to_string_lossy().into_owned();
-    bed.publish(&web("1.0.0"));
+    let folder = bed.write(&with_hooks("1.1.0")).to_string_lossy().into_owned();
+    bed.publish(&with_hooks("1.0.0"));
     let controller = bed.start_controller();
     bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
     bed.ready("web").await;
@@ -122,11 +113,11 @@ async fn helm_takes_over_what_the_controller_made() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_controller_takes_over_what_helm_made() {
     let bed = Bed::new("theirs").await;
-    bed.publish(&web("1.0.0"));
-    bed.publish(&web("1.1.0"));
+    bed.publish(&with_hooks("1.0.0"));
+    bed.publish(&with_hooks("1.1.0"));
     let broken = "apiVersion: v1\nkind: Pod\nmetadata: {name: broken}\nspec: {containers: [{name: a, image: \"registry.test/nothing:1\"}]}\n";
-    bed.publish(&web("2.0.0").file("templates/broken.yaml", broken));
-    let folder = bed.write(&web("1.0.0")).to_string_lossy().into_owned();
+    bed.publish(&with_hooks("2.0.0").file("templates/broken.yaml", broken));
+    let folder = bed.write(&with_hooks("1.0.0")).to_string_lossy().into_owned();
     bed.helm(&["install", "web", &folder, "--set", "text=mine"]);
     bed.helm(&["upgrade", "web", &folder, "--set", "text=ours"]);
     let controller = bed.start_controller();
@@ -159,9 +150,9 @@ async fn what_a_killed_helm_left_pending_is_taken_over_in_time() {
     let bed = Bed::new("killed").await;
     let never = "apiVersion: batch/v1\nkind: Job\nmetadata: {name: never, annotations: {helm.sh/hook: pre-upgrade}}\n\
                  spec: {suspend: true, template: {spec: {restartPolicy: Never, containers: [{name: a, image: \"registry.test/nothing:1\"}]}}}\n";
-    bed.publish(&web("1.1.0"));
-    let good = bed.write(&web("1.0.0")).to_string_lossy().into_owned();
-    let slow = bed.write(&web("1.0.1").file("templates/never.yaml", never));
+    bed.publish(&with_hooks("1.1.0"));
+    let good = bed.write(&with_hooks("1.0.0")).to_string_lossy().into_owned();
+    let slow = bed.write(&with_hooks("1.0.1").file("templates/never.yaml", never));
     bed.helm(&["install", "web", &good]);
     let mut helm =
         bed.helm_command(&["upgrade", "web", &slow.to_string_lossy()]).spawn().expect("helm");
@@ -191,8 +182,8 @@ async fn what_a_killed_helm_left_pending_is_taken_over_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_helm_does_by_hand_is_noticed_and_put_back() {
     let bed = Bed::new("hands").await;
-    bed.publish(&web("1.0.0"));
-    let folder = bed.write(&web("1.0.0")).to_string_lossy().into_owned();
+    bed.publish(&with_hooks("1.0.0"));
+    let folder = bed.write(&with_hooks("1.0.0")).to_string_lossy().into_owned();
     let controller = bed.start_controller();
     let hour = || json!({"interval": "1h"});
     bed.release_with("web", "web", "1.0.0", json!({"text": "one"}), hour()).await;
@@ -255,11 +246,11 @@ spec:
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_too_large_is_refused_or_made_lean() {
     let bed = Bed::new("large").await;
-    let large = web("1.0.0")
+    let large = with_hooks("1.0.0")
         .file("crds/definition.yaml", DEFINITION)
         .file("files/large.txt", &noise(1_100_000));
     bed.publish(&large);
-    bed.publish(&web("1.1.0").file("files/fits.txt", &noise(500_000)));
+    bed.publish(&with_hooks("1.1.0").file("files/fits.txt", &noise(500_000)));
     let controller = bed.start_controller();
     bed.release("web", "web", "1.1.0", json!({"text": "fits"})).await;
     bed.ready("web").await;
@@ -281,11 +272,71 @@ async fn a_record_that_is_too_large_is_refused_or_made_lean() {
     assert!(bed.exists("crd/toolarges.interop.test"));
     bed.kubectl(&["delete", "crd/toolarges.interop.test"]);
     controller.stop().await;
-    bed.helm(&["upgrade", "web", &bed.write(&web("1.2.0")).to_string_lossy(), "--reuse-values"]);
+    bed.helm(&[
+        "upgrade",
+        "web",
+        &bed.write(&with_hooks("1.2.0")).to_string_lossy(),
+        "--reuse-values",
+    ]);
     bed.helm(&["rollback", "web", "1", "--wait"]);
     assert_eq!(
         (text_of(&bed), bed.field("configmap/web-config", "{.data.version}")),
         ("large".into(), "1.0.0".into())
     );
     assert!(bed.helm(&["get", "all", "web"]).contains("text is large"));
+}
+
+/// Helm 3 wrote with client-side apply: what it wrote and the chart no longer has goes.
+#[tokio::test(flavor = "multi_thread")]
+async fn fields_that_helm_3_wrote_go_with_the_chart() {
+    let bed = Bed::new("helm3").await;
+    bed.publish(&web("1.0.0"));
+    let old = json!({
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {
+            "name": "web-config",
+            "labels": {"app.kubernetes.io/managed-by": "Helm"},
+            "annotations": {
+                "meta.helm.sh/release-name": "web",
+                "meta.helm.sh/release-namespace": bed.namespace(),
+            },
+        },
+        "data": {"text": "old", "gone": "x"},
+    });
+    let path = bed.file("old.json", &old.to_string());
+    bed.kubectl(&["create", "--field-manager=helm", "-f", &path]);
+    bed.kubectl(&["label", "configmap/web-config", "mine=kept"]);
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({})).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "default");
+    assert_eq!(bed.field("configmap/web-config", "{.data.gone}"), "");
+    assert_eq!(bed.field("configmap/web-config", "{.metadata.labels.mine}"), "kept");
+    controller.stop().await;
+}
+
+/// People and the controller take turns: what we deployed, genuine Helm rolls back and uninstalls.
+#[tokio::test(flavor = "multi_thread")]
+async fn helm_rolls_back_and_uninstalls_what_the_controller_made() {
+    let bed = Bed::new("turns").await;
+    bed.publish(&web("1.0.0"));
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
+    bed.ready("web").await;
+    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    controller.stop().await;
+
+    bed.helm(&["rollback", "web", "1", "--wait"]);
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");
+    let controller = bed.start_controller();
+    bed.history("web", |history| history[0]["version"] == 4).await;
+    bed.ready("web").await;
+    assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "two");
+    controller.stop().await;
+
+    bed.helm(&["uninstall", "web", "--wait"]);
+    assert!(!bed.exists("configmap/web-config"));
+    assert!(!bed.exists("secret/sh.helm.release.v1.web.v4"));
 }

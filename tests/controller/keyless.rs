@@ -5,15 +5,8 @@ use std::process::Command;
 use pinnace_testbed::{Cluster, tool};
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, chart, condition};
+use crate::bed::{Bed, condition, web};
 use crate::registries::registry;
-
-const TEXT: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {version: {{ .Chart.Version | quote }}}
-"#;
 
 /// Genuine sigstore-go signs a chart in a log of the second version; gives the root by which that counts.
 fn signed(chart: &str) -> Value {
@@ -31,13 +24,13 @@ fn signed(chart: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_is_used_if_the_sites_policy_knows_its_signer() {
     let bed = Bed::new("keyless").await;
-    bed.publish(&chart("web", "1.0.0").file("templates/text.yaml", TEXT));
-    let (client, web) = registry(&bed, "web");
-    let digest = client.resolve(&web.with_tag("1.0.0").expect("a tag")).await.expect("there");
-    let root = signed(&format!("{}@{digest}", web.path()));
+    bed.publish(&web("1.0.0"));
+    let (client, place) = registry(&bed, "web");
+    let digest = client.resolve(&place.with_tag("1.0.0").expect("a tag")).await.expect("there");
+    let root = signed(&format!("{}@{digest}", place.path()));
     let policy = async |mode: &str, subject: &str| {
         let policy = json!({
-            "prefix": web.path(),
+            "prefix": place.path(),
             "mode": mode,
             "keyless": {
                 "trustedRoot": root.to_string(),
@@ -67,7 +60,7 @@ async fn a_chart_is_used_if_the_sites_policy_knows_its_signer() {
     assert_eq!(bed.field("configmap/web-config", "{.data.version}"), "1.0.0");
 
     // One without a signature is only used where the site says so.
-    bed.publish(&chart("web", "1.1.0").file("templates/text.yaml", TEXT));
+    bed.publish(&web("1.1.0"));
     bed.release("web", "web", "1.1.0", json!({})).await;
     let status = bed.reason("web", "Ready", "ArtifactFailed").await;
     let message = condition(&status, "Ready").2;

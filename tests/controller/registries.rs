@@ -12,14 +12,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::bed::{Bed, chart, condition};
-
-const TEXT: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {version: {{ .Chart.Version | quote }}}
-"#;
+use crate::bed::{Bed, chart, condition, web};
 
 /// A key by genuine openssl, and signatures in the form that `cosign sign` gives them by default.
 pub struct Signer<'a> {
@@ -110,7 +103,7 @@ pub async fn keys(bed: &Bed, public: &str) {
 async fn a_chart_is_used_if_it_is_signed_as_the_spec_asks() {
     let bed = Bed::new("signed").await;
     for version in ["1.0.0", "1.1.0"] {
-        bed.publish(&chart("web", version).file("templates/text.yaml", TEXT));
+        bed.publish(&web(version));
     }
     let (ours, theirs) = (Signer::new(&bed, "ours"), Signer::new(&bed, "theirs"));
     let (client, web) = registry(&bed, "web");
@@ -178,7 +171,7 @@ async fn proxy() -> (String, Arc<AtomicUsize>) {
 async fn a_registry_is_asked_through_the_proxy_of_its_repository() {
     let bed = Bed::new("proxy").await;
     for version in ["1.0.0", "1.1.0"] {
-        bed.publish(&chart("web", version).file("templates/text.yaml", TEXT));
+        bed.publish(&web(version));
     }
     let (address, count) = proxy().await;
     let way = async |address: &str| {

@@ -3,14 +3,7 @@
 use pinnace_testbed::Cluster;
 use serde_json::{Value, json};
 
-use crate::bed::{Bed, chart, condition};
-
-const TEXT: &str = r#"
-apiVersion: v1
-kind: ConfigMap
-metadata: {name: {{ .Release.Name }}-config}
-data: {text: {{ .Values.text | quote }}, version: {{ .Chart.Version | quote }}}
-"#;
+use crate::bed::{Bed, Chart, condition, web};
 
 /// An OCIRepository `web`, of the chart `web`, looked at once an hour; its spec's other fields are given.
 async fn artifact(bed: &Bed, more: Value) {
@@ -43,8 +36,8 @@ fn reason(bed: &Bed, object: &str, type_: &str, reason: &str) -> String {
     bed.field(object, &format!("{path}.message}}"))
 }
 
-fn web(version: &str, text: &str) -> crate::bed::Chart {
-    chart("web", version).file("templates/web.yaml", TEXT).values(&format!("text: {text}\n"))
+fn saying(version: &str, text: &str) -> Chart {
+    web(version).values(&format!("text: {text}\n"))
 }
 
 const OBJECT: &str = "ocirepository/web";
@@ -63,7 +56,7 @@ async fn a_chart_comes_from_an_artifact() {
     artifact(&bed, json!({"ref": {"tag": "1.0.0"}})).await;
     let message = reason(&bed, OBJECT, "FetchFailed", "OCIArtifactPullFailed");
     assert!(message.contains("NotFound"), "{message}");
-    bed.publish(&web("1.0.0", "one"));
+    bed.publish(&saying("1.0.0", "one"));
     bed.kubectl(&["annotate", OBJECT, "reconcile.fluxcd.io/requestedAt=1"]);
     let status = bed.ready("web").await;
     let message = reason(&bed, OBJECT, "Ready", "Succeeded");
@@ -79,7 +72,7 @@ async fn a_chart_comes_from_an_artifact() {
     assert_eq!(bed.field(OBJECT, "{.status.lastHandledReconcileAt}"), "1");
     assert_eq!(bed.field(OBJECT, "{.status.conditions[*].type}"), "Ready ArtifactInStorage");
 
-    bed.publish(&web("1.0.0", "two"));
+    bed.publish(&saying("1.0.0", "two"));
     bed.kubectl(&["annotate", "--overwrite", OBJECT, "reconcile.fluxcd.io/requestedAt=2"]);
     bed.history("web", |history| history[0]["version"] == 2).await;
     let status = bed.ready("web").await;
@@ -99,7 +92,7 @@ async fn a_chart_comes_from_an_artifact() {
 async fn the_newest_version_that_a_filter_lets_through() {
     let bed = Bed::new("semver").await;
     for version in ["1.0.0", "1.1.0", "1.2.0-rc.1", "2.0.0"] {
-        bed.publish(&web(version, "x"));
+        bed.publish(&saying(version, "x"));
     }
     let controller = bed.start_controller();
     artifact(&bed, json!({"ref": {"semver": "1.x"}})).await;
@@ -123,8 +116,8 @@ async fn the_newest_version_that_a_filter_lets_through() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_suspended_source_keeps_what_it_has() {
     let bed = Bed::new("sources").await;
-    bed.publish(&web("1.0.0", "one"));
-    bed.publish(&web("1.1.0", "two"));
+    bed.publish(&saying("1.0.0", "one"));
+    bed.publish(&saying("1.1.0", "two"));
     let controller = bed.start_controller();
     artifact(&bed, json!({"ref": {"tag": "1.0.0"}})).await;
     release(&bed, "OCIRepository").await;
@@ -166,7 +159,7 @@ async fn a_suspended_source_keeps_what_it_has() {
 async fn a_chart_comes_from_a_helm_chart() {
     let bed = Bed::new("helmchart").await;
     for version in ["1.0.0", "1.1.0"] {
-        bed.publish(&web(version, "plain").file("more.yaml", "text: more\n"));
+        bed.publish(&saying(version, "plain").file("more.yaml", "text: more\n"));
     }
     let controller = bed.start_controller();
     bed.release("web", "web", "1.0.0", json!({})).await;
@@ -212,7 +205,7 @@ async fn a_chart_comes_from_a_helm_chart() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_artifact_is_signed_as_its_spec_asks() {
     let bed = Bed::new("signed-artifact").await;
-    bed.publish(&web("1.0.0", "one"));
+    bed.publish(&saying("1.0.0", "one"));
     let signer = crate::registries::Signer::new(&bed, "ours");
     crate::registries::keys(&bed, &signer.public()).await;
     let controller = bed.start_controller();
