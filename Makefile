@@ -52,6 +52,7 @@ scale: tools ## Install, upgrade and leave alone N releases of two charts; time,
 
 KILLS ?= 200
 chaos: tools ## Kill and disturb the Helm controller KILLS times and count what is lost (root); CHAOS_SEED=… repeats a run
+	SELF_UPGRADE_KILLS=$$(( ($(KILLS) + 19) / 20 )) cargo test --quiet --test e2e killed_half_way -- --show-output
 	cargo test --quiet --test chaos -- --kills $(KILLS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
 
 lint: ## Check the formatting, clippy, dependencies and scripts
