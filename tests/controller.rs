@@ -349,7 +349,7 @@ async fn what_others_change_is_put_right_as_the_spec_says() {
 
     // Without a word in the spec, what is gone comes back.
     bed.kubectl(&["delete", "configmap/web-config"]);
-    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    bed.appears("web-config", |map| map["data"]["text"] == "default").await;
 
     let warn = mode(json!({"mode": "warn"}));
     bed.release_with("web", "web", "1.0.0", json!({}), warn).await;
@@ -367,9 +367,9 @@ async fn what_others_change_is_put_right_as_the_spec_says() {
     let ignore = json!([{"paths": ["/data/version"], "target": {"kind": "ConfigMap"}}]);
     let enabled = mode(json!({"mode": "enabled", "ignore": ignore}));
     bed.release_with("web", "web", "1.0.0", json!({}), enabled).await;
-    bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    bed.appears("web-config", |map| map["data"]["text"] == "default").await;
     edit(r#"{"data": {"text": "again", "version": "theirs"}}"#);
-    let map = bed.appears("web-config", |map| map["data"]["text"] == "chart").await;
+    let map = bed.appears("web-config", |map| map["data"]["text"] == "default").await;
     assert_eq!(
         (&map["data"]["version"], &map["data"]["more"]),
         (&json!("theirs"), &json!("theirs"))
