@@ -95,7 +95,8 @@ async fn an_agent_that_is_killed_half_way_ends_at_the_new_one() {
     let site = world.install("rescue-killed").await;
     site.until_running(AGENT, "1.0.0").await;
     // `make chaos` has more of them.
-    let kills = std::env::var("SELF_UPGRADE_KILLS").map_or(3, |n| n.parse().expect("a number"));
+    let kills: u32 =
+        std::env::var("SELF_UPGRADE_KILLS").map_or(3, |n| n.parse().expect("a number"));
     let apart = 5000 / kills.max(2).saturating_sub(1);
     let mut interrupted = 0;
     for moment in 0..kills {
