@@ -28,6 +28,17 @@ fn with_hooks(version: &str) -> Chart {
         .file("templates/NOTES.txt", "text is {{ .Values.text }}")
 }
 
+/// The controller makes the release with the text "one", then with "two", and ends.
+async fn made_twice(bed: &Bed) {
+    let controller = bed.start_controller();
+    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
+    bed.ready("web").await;
+    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
+    bed.history("web", |history| history[0]["version"] == 2).await;
+    bed.ready("web").await;
+    controller.stop().await;
+}
+
 fn text_of(bed: &Bed) -> String {
     bed.field("configmap/web-config", "{.data.text}")
 }
@@ -53,13 +64,7 @@ async fn helm_takes_over_what_the_controller_made() {
     crate::scenarios::image().await;
     let folder = bed.write(&with_hooks("1.1.0")).to_string_lossy().into_owned();
     bed.publish(&with_hooks("1.0.0"));
-    let controller = bed.start_controller();
-    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
-    bed.ready("web").await;
-    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
-    bed.history("web", |history| history[0]["version"] == 2).await;
-    bed.ready("web").await;
-    controller.stop().await;
+    made_twice(&bed).await;
 
     let list = rows(&bed, &["list"]);
     let row = &list[0];
@@ -320,13 +325,7 @@ async fn fields_that_helm_3_wrote_go_with_the_chart() {
 async fn helm_rolls_back_and_uninstalls_what_the_controller_made() {
     let bed = Bed::new("turns").await;
     bed.publish(&web("1.0.0"));
-    let controller = bed.start_controller();
-    bed.release("web", "web", "1.0.0", json!({"text": "one"})).await;
-    bed.ready("web").await;
-    bed.release("web", "web", "1.0.0", json!({"text": "two"})).await;
-    bed.history("web", |history| history[0]["version"] == 2).await;
-    bed.ready("web").await;
-    controller.stop().await;
+    made_twice(&bed).await;
 
     bed.helm(&["rollback", "web", "1", "--wait"]);
     assert_eq!(bed.field("configmap/web-config", "{.data.text}"), "one");

@@ -39,6 +39,8 @@ const MAX_FATAL: u64 = 5;
 /// As many may come at once.
 const LUCK: u64 = 20;
 
+/// A line after so many cases tells how far it is.
+const PROGRESS: u64 = 100_000;
 /// How far we may be behind Helm.
 const AHEAD: usize = 1024;
 
@@ -104,6 +106,9 @@ fn compare(
         };
         let ours = ours::render(&case);
         tally.cases += 1;
+        if tally.cases.is_multiple_of(PROGRESS) {
+            eprintln!("{} cases, {} differences so far", tally.cases, tally.differences);
+        }
         if Verdict::of(&helm, &ours, plan.words) == Verdict::Same {
             continue;
         }

@@ -1,21 +1,13 @@
 //! A chart with one Jinja page, and files for it to include.
 
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use pinnace_engine::Chart;
 use pinnace_engine::chart::File;
 use pinnace_engine::render::{Options, RenderError, render};
-use pinnace_engine::template::Budget;
 use serde_json::{Value, json};
 
-const BUDGET: Budget = Budget {
-    steps: 100_000,
-    depth: 12_000,
-    output: 1 << 20,
-    memory: 64 << 20,
-    time: Duration::from_secs(5),
-};
+use crate::small_run::BUDGET;
 
 static DATA: LazyLock<Value> = LazyLock::new(|| {
     json!({

@@ -8,7 +8,8 @@ use pinnace_engine::template::{
 };
 use serde_json::Value as Json;
 
-const BUDGET: Budget = Budget {
+/// What one input may cost.
+pub const BUDGET: Budget = Budget {
     steps: 100_000,
     depth: 12_000,
     output: 1 << 20,

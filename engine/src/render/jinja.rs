@@ -10,6 +10,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value, syntax::Synta
 use serde_json::Value as Json;
 
 use self::allowance::{Allowance, CONTAINER, ENTRY};
+use self::draw::Draw;
 use self::rewrite::Rewriter;
 use super::{Options, RenderError, context};
 use crate::chart::Chart;
@@ -17,6 +18,7 @@ use crate::template::Budget;
 
 mod allowance;
 mod capabilities;
+mod draw;
 mod error;
 mod files;
 mod filters;
@@ -55,7 +57,8 @@ pub(super) fn execute(
     if pages.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let mut environment = caught(|| load(&pages, &allowance))?;
+    let draw = Arc::new(Draw::from(&options.world));
+    let mut environment = caught(|| load(&pages, &allowance, &draw))?;
     let mut rendered = BTreeMap::new();
     for page in pages.iter().filter(|page| !context::is_partial(&page.path)) {
         environment.set_fuel(Some(allowance.steps_left()));
@@ -73,8 +76,12 @@ fn caught<T>(work: impl FnOnce() -> Result<T, JinjaError>) -> Result<T, JinjaErr
 }
 
 /// All templates, each as it is to run.
-fn load(pages: &[Page], allowance: &Arc<Allowance>) -> Result<Environment<'static>, JinjaError> {
-    let mut environment = environment(allowance);
+fn load(
+    pages: &[Page],
+    allowance: &Arc<Allowance>,
+    draw: &Arc<Draw>,
+) -> Result<Environment<'static>, JinjaError> {
+    let mut environment = environment(allowance, draw);
     let mut rewriter = Rewriter::new();
     for page in pages {
         let text = rewriter.rewrite(&page.path, &page.text, &syntax())?;
@@ -107,7 +114,7 @@ fn syntax() -> SyntaxConfig {
     syntax.build().expect("the delimiters are Jinja's own")
 }
 
-fn environment(allowance: &Arc<Allowance>) -> Environment<'static> {
+fn environment(allowance: &Arc<Allowance>, draw: &Arc<Draw>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_syntax(syntax());
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -118,7 +125,7 @@ fn environment(allowance: &Arc<Allowance>) -> Environment<'static> {
     environment.set_recursion_limit(MAX_DEPTH);
     operators::add(&mut environment, allowance);
     filters::add(&mut environment, allowance);
-    functions::add(&mut environment, allowance);
+    functions::add(&mut environment, allowance, draw);
     environment
 }
 

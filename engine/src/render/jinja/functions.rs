@@ -7,6 +7,7 @@ use minijinja::value::{Rest, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value};
 
 use super::allowance::{Allowance, ENTRY};
+use super::draw::Draw;
 use super::held::Held;
 use super::namespace::Namespaces;
 use super::operators::made_by;
@@ -29,20 +30,24 @@ const ABSENT: [&str; 19] = [
     "print", "println", "include", "tpl", "lookup",
 ];
 
-pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowance>) {
+pub(super) fn add(
+    environment: &mut Environment<'static>,
+    allowance: &Arc<Allowance>,
+    draw: &Arc<Draw>,
+) {
     for name in functions::names().filter(|name| !ABSENT.contains(name)) {
         if !JINJAS_FUNCTIONS.contains(&name) {
-            let allowance = allowance.clone();
+            let (allowance, draw) = (allowance.clone(), draw.clone());
             environment.add_function(name, move |arguments: Rest<Value>| {
-                call(&allowance, name, &arguments)
+                call(&allowance, &draw, name, &arguments)
             });
         }
         if !JINJAS_FILTERS.contains(&name) {
-            let allowance = allowance.clone();
+            let (allowance, draw) = (allowance.clone(), draw.clone());
             environment.add_filter(name, move |piped: Value, others: Rest<Value>| {
                 let mut arguments = others.0;
                 arguments.push(piped);
-                call(&allowance, name, &arguments)
+                call(&allowance, &draw, name, &arguments)
             });
         }
     }
@@ -93,13 +98,22 @@ pub(super) fn add(environment: &mut Environment<'static>, allowance: &Arc<Allowa
     });
 }
 
-fn call(allowance: &Allowance, name: &'static str, arguments: &[Value]) -> Result<Value, Error> {
+fn call(
+    allowance: &Allowance,
+    draw: &Draw,
+    name: &'static str,
+    arguments: &[Value],
+) -> Result<Value, Error> {
     let weight = allowance.weigh(arguments)?;
     allowance.check(weight.converted())?;
     let arguments: Vec<template::Value> =
         arguments.iter().map(value::to_template).collect::<Result<_, _>>()?;
-    let environment =
-        template::Environment { budget: allowance.left(), ..template::Environment::system() };
+    let environment = template::Environment {
+        now: draw.now,
+        random: &|buffer| draw.random(buffer),
+        budget: allowance.left(),
+        ..template::Environment::system()
+    };
     let run = Run::new(&environment);
     let returned = functions::call_by_name(name, &arguments, &run);
     let (steps, bytes) = run.spent();
