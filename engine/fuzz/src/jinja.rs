@@ -7,7 +7,7 @@ use pinnace_engine::chart::File;
 use pinnace_engine::render::{Options, RenderError, render};
 use serde_json::{Value, json};
 
-use crate::small_run::BUDGET;
+use super::small_run::BUDGET;
 
 static DATA: LazyLock<Value> = LazyLock::new(|| {
     json!({

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::json;
 
-use super::super::{Allowance, JinjaError, MAX_DEPTH, Page, beside, load, run, syntax, value};
-use crate::template::{Budget, on_large_stack};
+use super::super::{
+    Allowance, Draw, JinjaError, MAX_DEPTH, Page, beside, load, run, syntax, value,
+};
+use crate::template::{Budget, World, on_large_stack};
 
 mod generate;
 
@@ -61,7 +63,7 @@ fn plain(text: &str) -> Result<String, JinjaError> {
 fn ours(text: &str) -> Result<String, JinjaError> {
     let allowance = Arc::new(Allowance::new(Budget::default()));
     let pages = pages(text);
-    let mut environment = load(&pages, &allowance)?;
+    let mut environment = load(&pages, &allowance, &Arc::new(Draw::from(&World::system())))?;
     environment.set_debug(false);
     run(&environment, &pages[0], &allowance)
 }
