@@ -30,7 +30,7 @@ pub struct Tally {
     pub differences: u64,
     /// Cases to which Helm itself gives now this answer, now another: addresses, maps in random order.
     pub unsteady: u64,
-    /// Cases that ended Helm's process, such as lists that no memory holds. We have a limit there.
+    /// Cases that ended Helm's process: lists that no memory holds, loops that last a minute. We have limits there.
     pub fatal: u64,
 }
 
@@ -59,7 +59,9 @@ pub fn run(plan: &Plan) -> Result<Tally, HelmError> {
         })?;
         match fatal {
             None => return Ok(tally),
-            Some(number) => first = number + 1,
+            Some(number) => {
+                first = on_large_stack(|| one_by_one(plan, number, &mut tally))?;
+            }
         }
         tally.fatal += 1;
         if tally.fatal > LUCK + tally.cases / 1000 * MAX_FATAL {
@@ -104,26 +106,58 @@ fn compare(
             Err(HelmError::Ended) => return Ok(Some(number)),
             answer => answer?,
         };
-        let ours = ours::render(&case);
-        tally.cases += 1;
-        if tally.cases.is_multiple_of(PROGRESS) {
-            eprintln!("{} cases, {} differences so far", tally.cases, tally.differences);
-        }
-        if Verdict::of(&helm, &ours, plan.words) == Verdict::Same {
-            continue;
-        }
-        if !shrink::is_steady(&case, &helm, plan)? {
-            tally.unsteady += 1;
-            continue;
-        }
-        tally.differences += 1;
-        if tally.differences <= plan.show as u64 {
-            let small = shrink::shrink(&case, plan)?;
-            println!("# {}, seed {}, case {number}", plan.source.subject(number), plan.source.seed);
-            println!("{small}");
-        }
+        judge(plan, number, &case, &helm, tally)?;
     }
     Ok(None)
+}
+
+/// Finds the case that ended Helm's process, which worked on several: it is `from`, or comes soon after it. The number of
+/// the next one.
+fn one_by_one(plan: &Plan, from: u64, tally: &mut Tally) -> Result<u64, HelmError> {
+    let (mut questions, mut answers) = helm::start(&plan.oracle)?;
+    let last = plan.first.saturating_add(plan.cases).min(from + AHEAD as u64);
+    for number in from..last {
+        let case = plan.source.case(number);
+        // If either fails, there is no answer.
+        let _ = questions.ask(&case).and_then(|()| questions.flush());
+        let helm = match answers.next() {
+            Err(HelmError::Ended) => {
+                eprintln!("Helm's process does not survive case {number}");
+                return Ok(number + 1);
+            }
+            answer => answer?,
+        };
+        judge(plan, number, &case, &helm, tally)?;
+    }
+    Ok(last)
+}
+
+/// Counts a case, and shows it if the two differ. Needs a large stack.
+fn judge(
+    plan: &Plan,
+    number: u64,
+    case: &Case,
+    helm: &Outcome,
+    tally: &mut Tally,
+) -> Result<(), HelmError> {
+    tally.cases += 1;
+    if tally.cases.is_multiple_of(PROGRESS) {
+        eprintln!("{} cases, {} differences so far", tally.cases, tally.differences);
+    }
+    if Verdict::of(helm, &ours::render(case), plan.words) == Verdict::Same {
+        return Ok(());
+    }
+    if !shrink::is_steady(case, helm, plan)? {
+        tally.unsteady += 1;
+        return Ok(());
+    }
+    tally.differences += 1;
+    if tally.differences <= plan.show as u64 {
+        let small = shrink::shrink(case, plan)?;
+        println!("# {}, seed {}, case {number}", plan.source.subject(number), plan.source.seed);
+        println!("{small}");
+    }
+    Ok(())
 }
 
 /// A list's `slice` past its end. Go may show memory that it keeps in reserve there: see docs/compatibility.md.
