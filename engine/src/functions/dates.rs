@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use chrono::{DateTime, Datelike, FixedOffset, TimeZone, Timelike, Utc};
 
-use super::{Call, Function, Kind, Returned, duration, text};
+use super::{Call, Function, Kind, Returned, bytes, duration, text};
 use crate::template::quote::quote;
 use crate::template::{Method, NilPointer, Object, Value};
 
@@ -199,7 +199,16 @@ fn format(c: &Call<'_>, layout: &Value, date: &Value, zone: &str) -> Value {
     };
     let (at, years) = far.unwrap_or_else(|| (moment(c, date), 0));
     let (at, zone) = zone::within(at, zone);
-    layout::format_later(&text(layout), &at, &zone, years).into()
+    match std::str::from_utf8(bytes(layout)) {
+        Ok(layout) => layout::format_later(layout, &at, &zone, years).into(),
+        Err(_) => {
+            // Elements are ASCII; every byte is a character on the way, and a byte again.
+            let layout: String = bytes(layout).iter().copied().map(char::from).collect();
+            let formatted = layout::format_later(&layout, &at, &zone, years);
+            let bytes: Vec<u8> = formatted.chars().map(|c| c as u8).collect();
+            Value::string(bytes)
+        }
+    }
 }
 
 fn modify(a: &[Value]) -> Returned {

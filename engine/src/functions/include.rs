@@ -40,14 +40,14 @@ fn include(call: &Call<'_>, args: &[Value]) -> Returned {
 }
 
 fn tpl(call: &Call<'_>, args: &[Value]) -> Returned {
-    let source = text(&args[0]);
+    let source = bytes(&args[0]);
     call.run.spend(source.len() as u64 / 8)?;
     let wrap = |words: &str, error: TemplateError| {
         let quoted = quote(bytes(&args[0]));
         Cause::Wrapped(format!("{words} {quoted}"), error)
     };
     let mut set = call.set.clone();
-    let parsed = call.run.texts.borrow_mut().get(ANONYMOUS, &source);
+    let parsed = call.run.texts.borrow_mut().get(ANONYMOUS, source);
     let parsed = parsed.map_err(|error| wrap("cannot parse template", error.into()))?;
     set.add(&parsed);
     // A blank text inside of another `tpl` leaves that one's template in place, and still runs itself.

@@ -2,7 +2,6 @@
 
 mod class;
 mod expand;
-mod lossy;
 mod syntax;
 
 use std::cell::RefCell;
@@ -13,11 +12,10 @@ use std::rc::Rc;
 use regex_automata::util::captures::Captures;
 use regex_automata::{Input, meta, util::syntax as engine_syntax};
 
-use self::lossy::Lossy;
 use self::syntax::Translated;
 use super::{Call, Function, Kind, Returned, bytes, int, text};
 use crate::template::quote::quote_for_code;
-use crate::template::{List, ListType, Str, Value, weight};
+use crate::template::{List, ListType, Lossy, Str, Value, weight};
 
 use Kind::{Int, String as S};
 

@@ -10,7 +10,7 @@ use super::parser::{self, Template};
 pub(crate) type Parsed = Arc<[Arc<Template>]>;
 
 /// Parses a text under this name.
-pub(crate) fn parse(name: &str, text: &str) -> Result<Parsed, ParseError> {
+pub(crate) fn parse(name: &str, text: &[u8]) -> Result<Parsed, ParseError> {
     Ok(parser::parse(name, text)?.into_iter().map(Arc::new).collect())
 }
 
@@ -32,7 +32,7 @@ impl ParsedFiles {
         match files.get(path) {
             Some(file) if Arc::ptr_eq(&file.data, data) => Ok(file.parsed.clone()),
             _ => {
-                let parsed = parse(path, &String::from_utf8_lossy(data))?;
+                let parsed = parse(path, data)?;
                 let file = ParsedFile { data: data.clone(), parsed: parsed.clone() };
                 files.insert(path.to_owned(), file);
                 Ok(parsed)
@@ -51,7 +51,7 @@ impl std::fmt::Debug for ParsedFiles {
 /// The texts that one run gave to `tpl`. Charts often run the same text again and again.
 #[derive(Default)]
 pub(crate) struct ParsedTexts {
-    texts: HashMap<String, Parsed>,
+    texts: HashMap<Box<[u8]>, Parsed>,
     bytes: usize,
 }
 
@@ -60,14 +60,14 @@ impl ParsedTexts {
     const MAX_BYTES: usize = 1 << 20;
 
     /// What the text defines; `name` is the same at every call.
-    pub fn get(&mut self, name: &str, text: &str) -> Result<Parsed, ParseError> {
+    pub fn get(&mut self, name: &str, text: &[u8]) -> Result<Parsed, ParseError> {
         if let Some(parsed) = self.texts.get(text) {
             return Ok(parsed.clone());
         }
         let parsed = parse(name, text)?;
         if self.bytes + text.len() <= Self::MAX_BYTES {
             self.bytes += text.len();
-            self.texts.insert(text.to_owned(), parsed.clone());
+            self.texts.insert(text.into(), parsed.clone());
         }
         Ok(parsed)
     }
@@ -91,9 +91,9 @@ mod tests {
     #[test]
     fn texts_are_kept_up_to_a_size() {
         let mut texts = ParsedTexts::default();
-        let first = texts.get("t", "{{ 1 }}").expect("a template");
-        assert!(Arc::ptr_eq(&first, &texts.get("t", "{{ 1 }}").expect("a template")));
-        let long = "x".repeat(ParsedTexts::MAX_BYTES);
+        let first = texts.get("t", b"{{ 1 }}").expect("a template");
+        assert!(Arc::ptr_eq(&first, &texts.get("t", b"{{ 1 }}").expect("a template")));
+        let long = b"x".repeat(ParsedTexts::MAX_BYTES);
         let first = texts.get("t", &long).expect("a template");
         assert!(!Arc::ptr_eq(&first, &texts.get("t", &long).expect("a template")));
     }

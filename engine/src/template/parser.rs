@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::ast::*;
 use super::error::ParseError;
 use super::lexer::{Item, ItemType, Lexer};
+use super::lossy::Lossy;
 use super::number::Number;
 use super::quote::{quote, unquote};
 use crate::functions;
@@ -21,11 +22,13 @@ pub(crate) struct Template {
 }
 
 /// Parses a file: the templates it defines, its own body last.
-pub(crate) fn parse(name: &str, text: &str) -> Result<Vec<Template>, ParseError> {
+pub(crate) fn parse(name: &str, text: &[u8]) -> Result<Vec<Template>, ParseError> {
     let file: Arc<str> = name.into();
-    let shared: Arc<str> = text.into();
+    let source = Lossy::new(text);
+    let shared: Arc<str> = source.text().into();
     let mut parser = Parser {
-        lexer: Lexer::new(text),
+        lexer: Lexer::new(source.text()),
+        source: &source,
         tokens: Vec::new(),
         last_line: 0,
         file,
@@ -43,6 +46,8 @@ pub(crate) fn parse(name: &str, text: &str) -> Result<Vec<Template>, ParseError>
 
 struct Parser<'a> {
     lexer: Lexer<'a>,
+    /// The bytes that the items were.
+    source: &'a Lossy<'a>,
     /// Pushed back, the next one last.
     tokens: Vec<Item>,
     last_line: usize,
@@ -214,7 +219,8 @@ impl Parser<'_> {
         let item = self.next_non_space();
         match item.kind {
             ItemType::Text => {
-                Ok(Ok(Node::Text(TextNode { pos: item.pos, text: item.value.into() })))
+                let text = self.source.bytes(item.pos..item.pos + item.value.len()).into();
+                Ok(Ok(Node::Text(TextNode { pos: item.pos, text })))
             }
             ItemType::LeftDelim => {
                 self.action_line = item.line;
@@ -339,9 +345,19 @@ impl Parser<'_> {
         Ok(Node::Template(TemplateNode { pos: item.pos, name, pipe }))
     }
 
+    /// What a literal means. A raw one keeps bytes that are not UTF-8.
+    fn literal(&self, item: &Item) -> Option<Vec<u8>> {
+        if item.kind == ItemType::String {
+            return unquote(&item.value);
+        }
+        let quoted = self.source.bytes(item.pos..item.pos + item.value.len());
+        let raw = quoted.strip_prefix(b"`")?.strip_suffix(b"`")?;
+        Some(raw.iter().copied().filter(|byte| *byte != b'\r').collect())
+    }
+
     fn template_name(&mut self, item: &Item, context: &str) -> Parsed<String> {
         match item.kind {
-            ItemType::String | ItemType::RawString => match unquote(&item.value) {
+            ItemType::String | ItemType::RawString => match self.literal(item) {
                 Some(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
                 None => self.error("invalid syntax"),
             },
@@ -522,7 +538,7 @@ impl Parser<'_> {
             ItemType::LeftParen => Term::Pipe(
                 self.nested(|p| p.pipeline("parenthesized pipeline", ItemType::RightParen))?,
             ),
-            ItemType::String | ItemType::RawString => match unquote(&item.value) {
+            ItemType::String | ItemType::RawString => match self.literal(&item) {
                 Some(text) => Term::String { pos, quoted: item.value, text: text.into() },
                 None => return self.error("invalid syntax"),
             },

@@ -26,7 +26,7 @@ impl TemplateSet {
     /// Parses a file and adds it and all it defines. A name that exists is replaced,
     /// unless the new body is blank: Go's rule, by which a parent chart overrides its subcharts.
     pub fn parse(&mut self, name: &str, text: &str) -> Result<(), TemplateError> {
-        self.add(&parsed::parse(name, text)?);
+        self.add(&parsed::parse(name, text.as_bytes())?);
         Ok(())
     }
 

@@ -82,9 +82,10 @@ pub(super) struct Events<'a> {
 type Parsed<'a> = Result<Event<'a>, YamlError>;
 
 impl<'a> Events<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    /// `is_cut`: after the text comes what cannot be read.
+    pub(super) fn new(text: &'a str, is_cut: bool) -> Self {
         Self {
-            scanner: Scanner::new(text),
+            scanner: Scanner::new(text, is_cut),
             state: State::DocumentStart { implicit: true },
             states: Vec::new(),
             tags: Vec::new(),

@@ -99,11 +99,10 @@ fn read_noting(
     wanted: Option<&[&str]>,
     repeated: &mut dyn FnMut(&str),
 ) -> Result<Value, YamlError> {
+    let marked = text;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if text.chars().any(|c| !is_allowed(c)) {
-        return Err(YamlError::new(0, "control characters are not allowed"));
-    }
-    let events = Events::new(text);
+    let head = &text[..readable(text, marked.len() - text.len())];
+    let events = Events::new(head, head.len() < text.len());
     let anchors = HashMap::new();
     let mut reader = Reader {
         events,
@@ -137,6 +136,23 @@ pub(crate) fn reads_json_as_it_is(value: &Value) -> bool {
 }
 
 /// What YAML calls printable.
+/// The bytes before the block that has a character which no YAML may have: go-yaml reads block by block, whole characters,
+/// and what is wrong with an earlier block comes first. `mark`: the bytes of the first block that are no text.
+fn readable(text: &str, mark: usize) -> usize {
+    const BLOCK: usize = 512;
+    let Some((wrong, _)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) else {
+        return text.len();
+    };
+    let (mut start, mut size) = (0, BLOCK - mark);
+    loop {
+        let end = text.floor_char_boundary(start + size);
+        if wrong < end || end == text.len() {
+            return start;
+        }
+        (start, size) = (end, BLOCK);
+    }
+}
+
 fn is_allowed(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{10000}'.. => true,
@@ -348,7 +364,12 @@ impl<'a> Reader<'a> {
                 return Err(no_merge());
             }
             self.merges = key.merge;
+            let is_alias = matches!(event, Event::Alias { .. });
             let value = self.node(event, value_line, keep || key.merge)?;
+            // A list to merge has to be written where it is merged.
+            if key.merge && is_alias && !value.value.is_object() {
+                return Err(no_merge());
+            }
             size += key.size + value.size;
             if key.merge {
                 merge(&mut map, &mut mistakes, value)?;

@@ -27,6 +27,11 @@ const MAX_DEPTH: usize = 10_000;
 
 type Scanned<T> = Result<T, YamlError>;
 
+/// The text has a character that no YAML may have.
+fn unreadable() -> YamlError {
+    YamlError::new(0, "control characters are not allowed")
+}
+
 pub(super) struct Scanner<'a> {
     cursor: Cursor<'a>,
     tokens: VecDeque<Token<'a>>,
@@ -40,6 +45,7 @@ pub(super) struct Scanner<'a> {
     keys: Vec<PossibleKey>,
     key_allowed: bool,
     ended: bool,
+    is_cut: bool,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -55,8 +61,10 @@ struct PossibleKey {
 }
 
 impl<'a> Scanner<'a> {
-    pub(super) fn new(text: &'a str) -> Self {
+    /// `is_cut`: after the text comes what cannot be read.
+    pub(super) fn new(text: &'a str, is_cut: bool) -> Self {
         Self {
+            is_cut,
             cursor: Cursor::new(text),
             tokens: VecDeque::new(),
             taken: 0,
@@ -100,7 +108,16 @@ impl<'a> Scanner<'a> {
         self.keys.len() > 1
     }
 
+    /// libyaml wants to see four characters before it begins a token.
     fn fetch(&mut self) -> Scanned<()> {
+        if self.is_cut && !self.cursor.has(4) {
+            return Err(unreadable());
+        }
+        let fetched = self.fetch_token();
+        if self.is_cut && !self.cursor.has(1) { Err(unreadable()) } else { fetched }
+    }
+
+    fn fetch_token(&mut self) -> Scanned<()> {
         self.skip_to_token();
         self.unroll(self.cursor.mark.column as isize);
         let (here, column) = (self.cursor.here(), self.cursor.mark.column);
@@ -161,7 +178,8 @@ impl<'a> Scanner<'a> {
     fn skip_to_token(&mut self) {
         loop {
             let cursor = &mut self.cursor;
-            if cursor.mark.column == 0 && cursor.here() == 0xef && cursor.at(1) == 0xbb {
+            // go-yaml looks for the mark at the beginning of what it has in memory, so later ones are text.
+            if cursor.mark.byte == 0 && cursor.here() == 0xef && cursor.at(1) == 0xbb {
                 cursor.skip();
             }
             let tabs = self.keys.len() > 1 || !self.key_allowed;

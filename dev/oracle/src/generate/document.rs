@@ -531,7 +531,8 @@ fn toml(rng: &mut Rng) -> String {
                     "[\"q.r\"]\n",
                     "[l.m]\n",
                     "[ a . c ]\n",
-                    "[[a.x]]\n",
+                    // Not within `a`, which may be an inline table: Helm would add to it.
+                    "[[g.x]]\n",
                     "# c\n",
                     "\n",
                     "[]\n",

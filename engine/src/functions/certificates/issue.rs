@@ -75,6 +75,9 @@ impl Request {
         issuer: &Issuer,
         issuer_key: &PrivateKey,
     ) -> Result<Certificate, String> {
+        if std::str::from_utf8(&self.name).is_err() {
+            return Err("error creating certificate: asn1: string not valid UTF-8".to_owned());
+        }
         let subject = self.subject();
         let authority = if issuer.subject == subject { &[][..] } else { &issuer.key_id[..] };
         let content = sequence(&[

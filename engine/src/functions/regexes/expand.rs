@@ -2,7 +2,7 @@
 
 use regex_automata::util::captures::Captures;
 
-use super::Lossy;
+use crate::template::Lossy;
 
 /// Appends the replacement to `out`. A group that does not exist or did not take part is empty.
 pub(super) fn expand(

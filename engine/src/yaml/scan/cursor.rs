@@ -26,6 +26,11 @@ impl<'a> Cursor<'a> {
         self.text.as_bytes().get(self.mark.byte + ahead).copied().unwrap_or(0)
     }
 
+    /// Whether there are so many characters more.
+    pub(super) fn has(&self, characters: usize) -> bool {
+        self.text[self.mark.byte..].chars().take(characters).count() == characters
+    }
+
     pub(super) fn here(&self) -> u8 {
         self.at(0)
     }

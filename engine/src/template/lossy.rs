@@ -1,10 +1,10 @@
-//! Text for the regex engine, which wants UTF-8, of bytes that need not be.
+//! Text of bytes that need not be UTF-8, for those who need text: the lexer, the regex engine.
 
 use std::borrow::Cow;
 use std::ops::Range;
 
 /// Bytes and their text, in which each byte that is not UTF-8 is U+FFFD, as Go reads it.
-pub(super) struct Lossy<'a> {
+pub(crate) struct Lossy<'a> {
     bytes: &'a [u8],
     text: Cow<'a, str>,
     /// For each replaced byte, its place in the text; empty if text and bytes are the same.
@@ -40,6 +40,19 @@ impl<'a> Lossy<'a> {
         let place = |at: usize| at - EXTRA * self.replaced.partition_point(|r| *r < at);
         &self.bytes[place(part.start)..place(part.end)]
     }
+}
+
+/// The text of bytes; as for Go, each byte that is not UTF-8 is one U+FFFD.
+pub(crate) fn lossy(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return text.into();
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text.into()
 }
 
 #[cfg(test)]
