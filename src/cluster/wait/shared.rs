@@ -1,13 +1,14 @@
-//! Watches that waits share: one for a kind in a namespace, however many wait, for as long as one does. A watch by each
-//! would be a connection to the API server by each.
+//! Watches that waits share: one for a kind in a namespace, however many wait. A watch by each would be a connection to
+//! the API server by each. It ends some seconds after the last wait, so that short ones do not list everything anew.
 //!
 //! Who is there before the first list hears all of it. Who comes later asks once for the object that it waits for, or
 //! hears which pods are in trouble.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-use futures::{Stream, StreamExt as _, stream};
+use futures::{FutureExt as _, Stream, StreamExt as _, stream};
 use kube::api::{Api, DynamicObject};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
@@ -17,14 +18,20 @@ use super::is_lasting;
 use crate::cluster::pauses::Pauses;
 use crate::cluster::{error, ready};
 
+/// A watch that nobody follows ends after one to two of these.
+const IDLE: Duration = Duration::from_secs(5);
+
 /// What is followed: a resource of one namespace, by its path.
 type Subject = String;
 
 /// Clones share what is watched.
 #[derive(Clone, Default)]
-pub struct Watches(Arc<Mutex<HashMap<Subject, Weak<Watch>>>>);
+pub struct Watches(Arc<Open>);
 
-/// Ends with the last one who follows.
+/// Dropping it ends all watches.
+#[derive(Default)]
+struct Open(Mutex<HashMap<Subject, Arc<Watch>>>);
+
 struct Watch {
     followers: Arc<Mutex<Followers>>,
     _task: AbortOnDropHandle<()>,
@@ -172,14 +179,21 @@ impl Watches {
 
     fn follow(&self, api: &Api<DynamicObject>, name: Option<&str>) -> Following {
         let subject = api.resource_url().to_owned();
-        let mut watches = lock(&self.0);
-        watches.retain(|_, watch| watch.strong_count() > 0);
-        let open = watches.get(&subject).and_then(Weak::upgrade);
+        let mut watches = lock(&self.0.0);
+        let open = watches.get(&subject).cloned();
         let watch = open.unwrap_or_else(|| {
             let followers = Arc::<Mutex<Followers>>::default();
-            let task = tokio::spawn(tell_all(api.clone(), followers.clone()));
+            let telling = tell_all(api.clone(), followers.clone());
+            let idle = idle(Arc::downgrade(&self.0), subject.clone(), followers.clone());
+            let task = tokio::spawn(async move {
+                tokio::select! {
+                    () = idle => {}
+                    // Refused: that is what followers are told for a while.
+                    () = telling.then(|()| std::future::pending()) => {}
+                }
+            });
             let watch = Arc::new(Watch { followers, _task: AbortOnDropHandle::new(task) });
-            watches.insert(subject, Arc::downgrade(&watch));
+            watches.insert(subject, watch.clone());
             watch
         });
         let (sender, told) = unbounded_channel();
@@ -193,6 +207,23 @@ impl Watches {
         followers.each.insert(id, Follower { name: name.map(str::to_owned), told: sender });
         drop(followers);
         Following { watch, id, is_late, told }
+    }
+}
+
+/// Ends when nobody has followed for a while; whoever comes then opens another watch.
+async fn idle(open: Weak<Open>, subject: Subject, followers: Arc<Mutex<Followers>>) {
+    let mut last = None;
+    loop {
+        tokio::time::sleep(IDLE).await;
+        let Some(open) = open.upgrade() else { return };
+        // Nobody joins while these are locked.
+        let mut watches = lock(&open.0);
+        let followers = lock(&followers);
+        if followers.each.is_empty() && last == Some(followers.next) {
+            watches.remove(&subject);
+            return;
+        }
+        last = Some(followers.next);
     }
 }
 
