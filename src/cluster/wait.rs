@@ -1,13 +1,12 @@
 //! Waits for objects, woken by watches alone: nothing is polled, and a wait costs no thread.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll};
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, ApiResource, DynamicObject, TypeMeta};
+use kube::api::{Api, ApiResource, DynamicObject};
 use kube::runtime::{WatchStreamExt as _, watcher};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -17,10 +16,8 @@ use super::pauses::Pauses;
 use super::ready;
 use super::{Cluster, Error, Key, error};
 
-mod shared;
 mod state;
 
-pub use shared::Watches;
 use state::State;
 
 /// A wait that is over before that does not look at pods.
@@ -83,7 +80,7 @@ pub enum Until {
 /// Something that a watch saw.
 enum Seen {
     Object(usize, Option<DynamicObject>),
-    Pod(Arc<DynamicObject>),
+    Pod(DynamicObject),
     Refused(Key, watcher::Error),
 }
 
@@ -180,11 +177,6 @@ async fn gone(cluster: &Cluster, key: &Key, uid: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// What lists tell of lacks apiVersion and kind.
-fn typed(object: DynamicObject, types: &TypeMeta) -> DynamicObject {
-    DynamicObject { types: Some(types.clone()), ..object }
-}
-
 /// A watch on one object: what it is, or None while it is not there.
 fn one(
     api: Api<DynamicObject>,
@@ -193,8 +185,12 @@ fn one(
 ) -> impl Stream<Item = Result<Option<DynamicObject>, watcher::Error>> + use<> {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut listed = None;
-    let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };
-    let named = move |object| Some(typed(object, &types));
+    // The watch events of a list lack apiVersion and kind.
+    let types = kube::core::TypeMeta { api_version: resource.api_version, kind: resource.kind };
+    let named = move |mut object: DynamicObject| {
+        object.types = Some(types.clone());
+        Some(object)
+    };
     watcher(api, config).backoff(Pauses::single()).try_filter_map(move |event| {
         let found = match event {
             watcher::Event::Init => {
@@ -213,18 +209,17 @@ fn one(
     })
 }
 
-/// The error, if it is one for good.
-fn lasting(error: watcher::Error) -> Option<watcher::Error> {
-    is_lasting(&error).then_some(error)
-}
-
 /// Refused for good (as opposed to a broken connection, which the watcher mends).
-fn is_lasting(error: &watcher::Error) -> bool {
-    match error {
-        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) => {
-            error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405))
+fn lasting(error: watcher::Error) -> Option<watcher::Error> {
+    let refused =
+        |e: &kube::Error| error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405));
+    match &error {
+        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e)
+            if refused(e) =>
+        {
+            Some(error)
         }
-        _ => false,
+        _ => None,
     }
 }
 
@@ -253,20 +248,9 @@ async fn watches(
         {
             namespaces.push(namespace.clone());
         }
-        let types =
-            TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() };
-        // Of what has no namespace there may be much, and large.
-        let seen = match &key.namespace {
-            Some(_) => {
-                let (api_alone, name) = (api.clone(), key.name.clone());
-                let alone = move || one(api_alone, resource, &name).boxed();
-                cluster.watches().one(api, &key.name, alone).boxed()
-            }
-            None => one(api, resource, &key.name).boxed(),
-        };
-        let seen = seen.filter_map(move |seen| {
+        let seen = one(api, resource, &key.name).filter_map(move |seen| {
             let seen = match seen {
-                Ok(object) => Some(Seen::Object(index, object.map(|o| typed(o, &types)))),
+                Ok(object) => Some(Seen::Object(index, object)),
                 Err(error) => lasting(error).map(|e| Seen::Refused(key.clone(), e)),
             };
             futures::future::ready(seen)
@@ -277,11 +261,16 @@ async fn watches(
     for namespace in namespaces {
         let api = Api::namespaced_with(cluster.client().clone(), &namespace, &pod);
         // Pods only speed up bad news: without the right to watch them the wait goes by the objects alone.
-        let watches = cluster.watches().clone();
+        let pods =
+            watcher(api, watcher::Config::default()).backoff(Pauses::single()).applied_objects();
         let seen = tokio::time::sleep(BEFORE_PODS)
-            .map(move |()| watches.pods(api))
+            .map(|()| pods)
             .flatten_stream()
-            .map(Seen::Pod);
+            .take_while(|pod| {
+                let go_on = !matches!(pod, Err(watcher::Error::InitialListFailed(e)) if error::is_code(e, 403));
+                futures::future::ready(go_on)
+            })
+            .filter_map(|pod| futures::future::ready(pod.ok().map(Seen::Pod)));
         all.push(seen.boxed());
     }
     Ok(all)
