@@ -40,7 +40,8 @@ pub const MISTAKES: [(&str, &str, &str, &str); 3] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn an_agent_that_crashes_is_undone() {
     let site = undone("rescue-crash", CRASHES).await;
-    // A version that works goes through, and needs no rescue.
+    // A version that works goes through, and needs no rescue: on a busy machine it may take longer than a broken one is given.
+    site.rescue_after("3m");
     site.pin(json!({"agentVersion": "1.1.0"})).await;
     site.until_running(AGENT, "1.1.0").await;
     site.until_gone(&format!("job/{AGENT}-rescue")).await;
@@ -58,13 +59,20 @@ async fn an_agent_that_cannot_reach_the_console_is_undone() {
     undone("rescue-alone", ALONE).await.done().await;
 }
 
+impl Site {
+    /// How long a new agent is given to confirm.
+    fn rescue_after(&self, time: &str) {
+        let annotation = format!("cd.qdrant.io/rescue-after={time}");
+        self.kubectl(&["annotate", "--overwrite", "helmrelease.cd.qdrant.io", AGENT, &annotation]);
+    }
+}
+
 /// Upgrades to a broken version, and waits until the version before is back.
 async fn undone(name: &str, broken: &str) -> Site {
     let world = World::get().await;
     let site = world.install(name).await;
     site.until_running(AGENT, "1.0.0").await;
-    let annotation = "cd.qdrant.io/rescue-after=25s";
-    site.kubectl(&["annotate", "helmrelease.cd.qdrant.io", AGENT, annotation]);
+    site.rescue_after("25s");
     site.pin(json!({"agentVersion": broken})).await;
     site.until_condition(AGENT, "Remediated", "True", "rollback").await;
     site.until("the old agent is back, and the Console shows why", |versions| {
