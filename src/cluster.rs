@@ -50,18 +50,24 @@ pub use object::{Key, Object};
 /// take turns without conflicts.
 pub const FIELD_MANAGER: &str = "helm";
 
-/// A cluster and what is known of it. Cheap to clone; clones share the discovery cache and what watches show.
+/// A cluster and what is known of it. Cheap to clone; clones share the discovery cache, what watches show, and watches.
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
     discovery: Arc<discovery::Discovery>,
     sight: sight::Sight,
+    watches: wait::Watches,
 }
 
 impl Cluster {
     pub fn new(client: Client) -> Self {
         let discovery = Arc::new(discovery::Discovery::new(client.clone()));
-        Self { client, discovery, sight: sight::Sight::default() }
+        Self {
+            client,
+            discovery,
+            sight: sight::Sight::default(),
+            watches: wait::Watches::default(),
+        }
     }
 
     pub fn client(&self) -> &Client {
@@ -75,6 +81,11 @@ impl Cluster {
     /// What watches show of release objects; whoever watches fills it.
     pub fn sight(&self) -> &sight::Sight {
         &self.sight
+    }
+
+    /// What waits watch together.
+    pub fn watches(&self) -> &wait::Watches {
+        &self.watches
     }
 
     /// The API for the objects of `key`'s kind, in its namespace if the kind has one.

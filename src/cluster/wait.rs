@@ -1,24 +1,28 @@
 //! Waits for objects, woken by watches alone: nothing is polled, and a wait costs no thread.
 
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::{BoxStream, SelectAll};
 use futures::{FutureExt as _, Stream, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::jiff::Timestamp;
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::api::{Api, ApiResource, DynamicObject, TypeMeta};
+use kube::runtime::watcher;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::health::Checks;
-use super::pauses::Pauses;
 use super::ready;
 use super::{Cluster, Error, Key, error};
 
+mod shared;
 mod state;
+mod watching;
 
+pub use shared::Watches;
 use state::State;
+use watching::watching;
 
 /// A wait that is over before that does not look at pods.
 const BEFORE_PODS: Duration = Duration::from_secs(1);
@@ -80,7 +84,7 @@ pub enum Until {
 /// Something that a watch saw.
 enum Seen {
     Object(usize, Option<DynamicObject>),
-    Pod(DynamicObject),
+    Pod(Arc<DynamicObject>),
     Refused(Key, watcher::Error),
 }
 
@@ -177,6 +181,11 @@ async fn gone(cluster: &Cluster, key: &Key, uid: &str) -> Result<(), Error> {
     Ok(())
 }
 
+/// What lists tell of lacks apiVersion and kind.
+fn typed(object: DynamicObject, types: &TypeMeta) -> DynamicObject {
+    DynamicObject { types: Some(types.clone()), ..object }
+}
+
 /// A watch on one object: what it is, or None while it is not there.
 fn one(
     api: Api<DynamicObject>,
@@ -185,13 +194,9 @@ fn one(
 ) -> impl Stream<Item = Result<Option<DynamicObject>, watcher::Error>> + use<> {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut listed = None;
-    // The watch events of a list lack apiVersion and kind.
-    let types = kube::core::TypeMeta { api_version: resource.api_version, kind: resource.kind };
-    let named = move |mut object: DynamicObject| {
-        object.types = Some(types.clone());
-        Some(object)
-    };
-    watcher(api, config).backoff(Pauses::single()).try_filter_map(move |event| {
+    let types = TypeMeta { api_version: resource.api_version, kind: resource.kind };
+    let named = move |object| Some(typed(object, &types));
+    watching(api, config).try_filter_map(move |event| {
         let found = match event {
             watcher::Event::Init => {
                 listed = None;
@@ -209,17 +214,18 @@ fn one(
     })
 }
 
-/// Refused for good (as opposed to a broken connection, which the watcher mends).
+/// The error, if it is one for good.
 fn lasting(error: watcher::Error) -> Option<watcher::Error> {
-    let refused =
-        |e: &kube::Error| error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405));
-    match &error {
-        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e)
-            if refused(e) =>
-        {
-            Some(error)
+    is_lasting(&error).then_some(error)
+}
+
+/// Refused for good (as opposed to a broken connection, which the watcher mends).
+fn is_lasting(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(e) | watcher::Error::WatchStartFailed(e) => {
+            error::status(e).is_some_and(|s| matches!(s.code, 401 | 403 | 404 | 405))
         }
-        _ => None,
+        _ => false,
     }
 }
 
@@ -248,9 +254,20 @@ async fn watches(
         {
             namespaces.push(namespace.clone());
         }
-        let seen = one(api, resource, &key.name).filter_map(move |seen| {
+        let types =
+            TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() };
+        // Of what has no namespace there may be much, and large.
+        let seen = match &key.namespace {
+            Some(_) => {
+                let (api_alone, name) = (api.clone(), key.name.clone());
+                let alone = move || one(api_alone, resource, &name).boxed();
+                cluster.watches().one(api, &key.name, alone).boxed()
+            }
+            None => one(api, resource, &key.name).boxed(),
+        };
+        let seen = seen.filter_map(move |seen| {
             let seen = match seen {
-                Ok(object) => Some(Seen::Object(index, object)),
+                Ok(object) => Some(Seen::Object(index, object.map(|o| typed(o, &types)))),
                 Err(error) => lasting(error).map(|e| Seen::Refused(key.clone(), e)),
             };
             futures::future::ready(seen)
@@ -261,16 +278,11 @@ async fn watches(
     for namespace in namespaces {
         let api = Api::namespaced_with(cluster.client().clone(), &namespace, &pod);
         // Pods only speed up bad news: without the right to watch them the wait goes by the objects alone.
-        let pods =
-            watcher(api, watcher::Config::default()).backoff(Pauses::single()).applied_objects();
+        let watches = cluster.watches().clone();
         let seen = tokio::time::sleep(BEFORE_PODS)
-            .map(|()| pods)
+            .map(move |()| watches.pods(api))
             .flatten_stream()
-            .take_while(|pod| {
-                let go_on = !matches!(pod, Err(watcher::Error::InitialListFailed(e)) if error::is_code(e, 403));
-                futures::future::ready(go_on)
-            })
-            .filter_map(|pod| futures::future::ready(pod.ok().map(Seen::Pod)));
+            .map(Seen::Pod);
         all.push(seen.boxed());
     }
     Ok(all)

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use crate::PAUSE;
-use crate::bed::{Bed, chart, web};
+use crate::bed::{Bed, chart, condition, web};
 use crate::calls::Calls;
 
 const EIGHT: &str = r#"
@@ -114,6 +114,37 @@ fn about(call: &str, releases: &[&str]) -> bool {
         })
     };
     releases.iter().copied().any(of) && !call.contains("watch=true")
+}
+
+/// However many wait, the API server has one watch for each kind; a watch by each would be a connection by each. Who comes
+/// late knows of the pods in trouble all the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn waits_share_their_watches() {
+    let bed = Bed::new("share").await;
+    bed.publish(&chart("app", "1.0.0").file("templates/app.yaml", PAUSE));
+    let calls = Calls::default();
+    let controller = bed.controller_with(calls.client(bed.config().await), "counted");
+    let image = || json!({"image": "registry.test/nothing:1"});
+    let names = ["r1", "r2", "r3", "r4", "r5", "r6"];
+    for name in names {
+        bed.release_with(name, "app", "1.0.0", image(), json!({"timeout": "30s"})).await;
+    }
+    for name in names {
+        let status = bed.reason(name, "Released", "InstallFailed").await;
+        let message = condition(&status, "Released").2;
+        assert!(message.contains("registry.test/nothing:1"), "{message}");
+    }
+    let calls = calls.take();
+    for kind in ["deployments", "pods"] {
+        let of_waits = |call: &&String| {
+            call.contains(&format!("/{kind}?"))
+                && call.contains("watch=true")
+                && !call.contains("labelSelector")
+        };
+        let watches: Vec<&String> = calls.iter().filter(of_waits).collect();
+        assert_eq!(watches.len(), 1, "{watches:#?}");
+    }
+    controller.stop().await;
 }
 
 /// What `/metrics` shows: calls by verb and result, how long it took, and what the objects say.

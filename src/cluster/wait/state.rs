@@ -1,6 +1,7 @@
 //! What a wait has seen so far, and what follows from it: pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
@@ -46,7 +47,7 @@ impl Patience {
 }
 
 struct Troubled {
-    pod: DynamicObject,
+    pod: Arc<DynamicObject>,
     trouble: Trouble,
     /// When it counts.
     verdict: Instant,
@@ -149,7 +150,7 @@ impl State {
 
     /// Notes a pod's trouble. What lasts keeps its first moment, and its first words: a pull that is tried
     /// again says less than the pause before it.
-    fn trouble(&mut self, name: String, pod: DynamicObject, trouble: Trouble, now: Instant) {
+    fn trouble(&mut self, name: String, pod: Arc<DynamicObject>, trouble: Trouble, now: Instant) {
         let verdict = now + self.patience.with(trouble.outlook);
         let known = self.troubled.remove(&name).filter(|t| t.trouble.outlook == trouble.outlook);
         let noted = match known {
@@ -310,7 +311,7 @@ mod tests {
     #[test]
     fn trouble_that_lasts_ends_the_wait() {
         let (mut state, start) = (state(), Instant::now());
-        let pod = |reason| broken_pod("2026-01-01T00:00:11Z", reason);
+        let pod = |reason| Arc::new(broken_pod("2026-01-01T00:00:11Z", reason));
         let at = |seconds| start + Duration::from_secs(seconds);
         state.see(Seen::Pod(pod("ErrImagePull")), start).expect("no workload known yet");
         assert_eq!(state.verdict(), None);
@@ -335,7 +336,7 @@ mod tests {
         let (mut state, now) = (state(), Instant::now());
         state.see(Seen::Object(0, Some(deployment(0))), now).expect("in progress");
         state
-            .see(Seen::Pod(broken_pod("2026-01-01T00:00:09Z", "InvalidImageName")), now)
+            .see(Seen::Pod(Arc::new(broken_pod("2026-01-01T00:00:09Z", "InvalidImageName"))), now)
             .expect("old");
         state.hopeless_workload(now).expect("an old pod");
     }
@@ -358,7 +359,7 @@ mod tests {
         pod.data["status"] = json!({"conditions": [{
             "type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes",
         }]});
-        state.see(Seen::Pod(pod), at(100)).expect("it may pass");
+        state.see(Seen::Pod(Arc::new(pod)), at(100)).expect("it may pass");
         assert!(
             state.missing().ends_with("(pod p: Unschedulable: 0/3 nodes)"),
             "{}",
