@@ -39,6 +39,7 @@ pub mod process;
 pub mod prune;
 pub mod ready;
 pub mod registry_table;
+pub mod relay;
 pub mod sight;
 pub mod traffic;
 pub mod wait;

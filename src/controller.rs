@@ -42,6 +42,7 @@ use crate::cluster::registry_table::TABLE;
 use crate::telemetry::metrics::Metrics;
 
 pub mod act;
+pub mod burst;
 pub mod claim;
 pub mod decide;
 pub mod dependencies;

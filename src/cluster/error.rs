@@ -145,11 +145,11 @@ fn pause(tried: u32) -> Duration {
 }
 
 /// A call that ends: after [`LIMIT`] without an answer it counts as one that did not reach the API server. What
-/// it was to do may have been done.
-pub async fn limited<T>(
+/// it was to do may have been done. On the heap: the future of a call takes some KiB, in each of those around it.
+pub fn limited<T>(
     call: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, kube::Error> {
-    within(LIMIT, call).await
+) -> impl Future<Output = Result<T, kube::Error>> {
+    within(LIMIT, Box::pin(call))
 }
 
 async fn within<T>(

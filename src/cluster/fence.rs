@@ -4,13 +4,12 @@
 //! write that it was about to make before anything in it looks at the clock. So each write is held against the time of
 //! the Lease at the last moment before it is sent.
 
-use futures::future::BoxFuture;
-use http::{Method, Request};
+use http::Method;
 use kube::Client;
-use kube::client::Body;
 use tokio::sync::watch;
 use tokio::time::Instant;
-use tower::service_fn;
+
+use super::relay;
 
 /// Lets writes pass as long as this process leads for certain. The default is for a process that shares its work with
 /// none, and lets everything pass.
@@ -34,18 +33,15 @@ impl Fence {
     /// A client that sends no write once the Lease may have expired. Reads pass: they change nothing.
     pub fn client(&self, inner: Client) -> Client {
         let Some(until) = self.0.clone() else { return inner };
-        let namespace = inner.default_namespace().to_owned();
-        let service = service_fn(move |request: Request<Body>| {
-            let (inner, until) = (inner.clone(), until.clone());
-            let call: BoxFuture<'static, _> = Box::pin(async move {
+        relay::client(inner, move |inner, request| {
+            let until = until.clone();
+            async move {
                 if *request.method() != Method::GET && Instant::now() >= *until.borrow() {
                     return Err(kube::Error::Service(Expired.into()));
                 }
                 inner.send(request).await
-            });
-            call
-        });
-        Client::new(service, namespace)
+            }
+        })
     }
 }
 
@@ -55,9 +51,11 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
     use std::time::Duration;
 
-    use http::Response;
+    use http::{Request, Response};
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+    use kube::client::Body;
+    use tower::service_fn;
 
     use super::*;
     use crate::cluster::error;

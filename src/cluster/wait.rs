@@ -100,7 +100,7 @@ pub async fn ready(cluster: &Cluster, wait: Wait<'_>) -> Result<(), Error> {
     let half = wait.deadline.saturating_duration_since(Instant::now()) / 2;
     let patience = state::Patience { short: half.min(MAX_PATIENCE), long: half };
     let pods = wait.rules.strategy == Strategy::Poller;
-    let mut events = watches(cluster, &objects, pods).await?;
+    let mut events = watches(cluster, &objects, pods).boxed().await?;
     let mut state = State::new(objects, wait.until, wait.since, wait.rules.clone(), patience);
     let seeing = async {
         while !state.done() {

@@ -21,6 +21,7 @@ use finalize::{finalize, has_finalizer, set_finalizer};
 use unmet::{not_ready, refuse};
 
 use super::Settings;
+use super::burst::Burst;
 use super::guard::Guard;
 use super::inventory::Inventory;
 use super::memory::{Memory, Rest};
@@ -57,6 +58,7 @@ pub struct Context {
     /// The live HelmReleases of the namespace.
     pub(super) releases: Store<HelmRelease>,
     pub(super) memory: Memory,
+    pub(super) burst: Burst,
     /// Bounds the memory and processor time that rendering and applying take at one time. No wait counts.
     pub(super) at_work: Arc<Semaphore>,
     pub(super) guard: Option<Arc<dyn Guard>>,
@@ -97,6 +99,7 @@ impl Context {
             targets: Targets::new(client.clone(), cluster, settings.fence),
             sources: watched.sources,
             events: Events::new(client.clone(), "helm-controller", &settings.identity),
+            burst: Burst::of(settings.concurrency * 2),
             at_work: Arc::new(Semaphore::new(settings.concurrency.max(1))),
             identity: settings.identity,
             guard: settings.guard,
@@ -202,15 +205,15 @@ async fn reconcile_or_stop(
     if let Some(rest) = context.memory.resting(&uid, &print) {
         return Ok(rest.into());
     }
-    let _counted = context.reconciliations.begin();
     tokio::select! {
-        rest = attempt(release, &context).boxed() => Ok(rest.into()),
+        rest = context.burst.run(|| attempt(release, &context)) => Ok(rest.into()),
         () = context.shutdown.cancelled() => Ok(Action::await_change()),
     }
 }
 
 /// One attempt, and when the next one is due.
 async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
+    let _counted = context.reconciliations.begin();
     let (uid, name) = (release.uid().unwrap_or_default(), release.name_any());
     let release = match context.fresh(release).await {
         Ok(Some(release)) => release,
@@ -239,7 +242,7 @@ async fn attempt(release: Arc<HelmRelease>, context: &Context) -> Rest {
             let message = redactor.redact(&format!("{error}; next attempt at {next}"));
             tracing::warn!(release = name, message, "not reconciled");
             if !error.passes() {
-                tell(context, &release, error.reason(), &message).await;
+                tell(context, &release, error.reason(), &message).boxed().await;
             }
             Rest::of(pause)
         }
@@ -276,7 +279,7 @@ async fn reconcile(
     let mut report = context.report(release);
     if release.metadata.deletion_timestamp.is_some() {
         return match has_finalizer(release) {
-            true => finalize(release, context, report, redactor).await,
+            true => finalize(release, context, report, redactor).boxed().await,
             false => Ok(Rest::UNTIL_CHANGE),
         };
     }

@@ -5,14 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode};
 use kube::Client;
 use kube::client::Body;
-use tower::service_fn;
 
 use super::memory::Memory;
 use crate::cluster::registry_table::TABLE;
+use crate::cluster::relay;
 
 /// Answers that are remembered.
 const MAX_ANSWERS: usize = 256;
@@ -29,20 +28,18 @@ type Answers = Arc<Mutex<HashMap<String, Answer>>>;
 
 /// A client for objects of `namespace`, whose watches tell `memory` of every change.
 pub fn client(inner: Client, namespace: &str, memory: Memory) -> Client {
-    let (default, namespace) = (inner.default_namespace().to_owned(), namespace.to_owned());
+    let namespace = namespace.to_owned();
     let answers = Answers::default();
-    let service = service_fn(move |request: Request<Body>| {
+    relay::client(inner, move |inner, request| {
         let cause = cause(&request, &namespace);
-        let (inner, memory, answers) = (inner.clone(), memory.clone(), answers.clone());
-        let call: BoxFuture<'static, _> = Box::pin(async move {
+        let (memory, answers) = (memory.clone(), answers.clone());
+        async move {
             match cause {
                 Some(cause) => remembered(&inner, request, cause, &memory, &answers).await,
                 None => inner.send(request).await,
             }
-        });
-        call
-    });
-    Client::new(service, default)
+        }
+    })
 }
 
 /// How the memory calls what is asked for, if it knows of its changes.
@@ -105,6 +102,7 @@ mod tests {
     use k8s_openapi::api::core::v1::ConfigMap;
     use kube::api::{Api, PartialObjectMeta};
     use serde_json::json;
+    use tower::service_fn;
 
     use super::*;
 

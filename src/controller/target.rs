@@ -3,19 +3,16 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use futures::future::BoxFuture;
-use http::{HeaderValue, Request};
+use http::HeaderValue;
 use k8s_openapi::api::core::v1::{Secret, ServiceAccount};
 use kube::api::Api;
-use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
-use tower::service_fn;
 
 use crate::api::helm_release::{HelmRelease, KubeConfigReference};
-use crate::cluster::Cluster;
 use crate::cluster::error::{chain, explain, retried};
 use crate::cluster::fence::Fence;
+use crate::cluster::{Cluster, relay};
 
 /// Clusters and accounts that are remembered.
 const MAX_KNOWN: usize = 64;
@@ -218,14 +215,11 @@ fn user(namespace: &str, account: &str) -> Result<HeaderValue, Error> {
 
 /// A client whose calls are those of another user, as far as its own account may say so.
 fn acting_as(client: Client, user: &HeaderValue) -> Client {
-    let (namespace, user) = (client.default_namespace().to_owned(), user.clone());
-    let service = service_fn(move |mut request: Request<Body>| {
+    let user = user.clone();
+    relay::client(client, move |client, mut request| {
         request.headers_mut().insert("impersonate-user", user.clone());
-        let client = client.clone();
-        let call: BoxFuture<'static, _> = Box::pin(async move { client.send(request).await });
-        call
-    });
-    Client::new(service, namespace)
+        async move { client.send(request).await }
+    })
 }
 
 #[cfg(test)]

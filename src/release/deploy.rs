@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -119,7 +120,7 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
         hooks::run(ctx, stored, before, options.timeout).await?;
     }
     let objects = placed(ctx.cluster, &stored.record).await?;
-    apply(ctx, &stored.record, &objects, options).await?;
+    apply(ctx, &stored.record, &objects, options).boxed().await?;
     let keys = awaited(objects, options);
     if options.wait {
         wait(ctx, &keys, stored.created, options).await?;
@@ -174,7 +175,7 @@ async fn wait(
     };
     match waited {
         Err(cluster::Error::NotReady(why)) => {
-            let said = failure::report(ctx.cluster, keys).await;
+            let said = failure::report(ctx.cluster, keys).boxed().await;
             let all = if said.is_empty() { why } else { format!("{why}; {said}") };
             Err(cluster::Error::NotReady(all).into())
         }

@@ -116,7 +116,9 @@ const FILES: usize = 25;
 pub fn collect(helm: &Path, folder: &Path, others: &[&str]) -> anyhow::Result<Vec<Chart>> {
     let mut folders: Vec<(String, PathBuf)> = Vec::new();
     for path in others {
-        let name = Path::new(path).file_name().unwrap_or_default();
+        // The charts of our tests are folders of this name.
+        let named = path.strip_suffix("/chart").unwrap_or(path);
+        let name = Path::new(named).file_name().unwrap_or_default();
         folders.push((name.to_string_lossy().into_owned(), PathBuf::from(path)));
     }
     for objects in [10, 100, 1_000, 10_000] {

@@ -30,13 +30,15 @@ fn cpu_us(who: UsageWho) -> anyhow::Result<f64> {
 /// Runs a command. To be called once per process: the peak is that of the largest child so far.
 pub fn usage_of(command: &[&str]) -> anyhow::Result<Usage> {
     let [program, arguments @ ..] = command else { bail!("there is no command") };
-    let status = Command::new(program)
+    let ended = Command::new(program)
         .args(arguments)
         .stdout(Stdio::null())
-        .status()
+        .stderr(Stdio::piped())
+        .output()
         .with_context(|| format!("cannot run {program}"))?;
-    if !status.success() {
-        bail!("{} ended with {status}", command.join(" "));
+    if !ended.status.success() {
+        let said = String::from_utf8_lossy(&ended.stderr);
+        bail!("{} ended with {}: {}", command.join(" "), ended.status, said.trim_end());
     }
     Ok(Usage {
         cpu_us: cpu_us(UsageWho::RUSAGE_CHILDREN)?,

@@ -93,20 +93,27 @@ pub(super) fn merge(
     Ok(())
 }
 
-/// A key as JSON's text. Inner error: it has none; where that mistake stands among those of the mapping.
-pub(super) fn text_of_key(
-    key: Node,
-    value: &Value,
-) -> Result<Result<String, (String, YamlError)>, YamlError> {
-    if let Some(float) = key.unprintable {
-        return Ok(Ok(number::format_g32(float)));
+/// What becomes of a key in JSON.
+pub(super) enum Key {
+    Text(String),
+    /// It has no text. Where that mistake stands among those of the mapping.
+    None {
+        place: String,
+        mistake: YamlError,
+    },
+}
+
+/// A key as JSON has it.
+pub(super) fn key(node: Node, value: &Value) -> Result<Key, YamlError> {
+    if let Some(float) = node.unprintable {
+        return Ok(Key::Text(number::format_g32(float)));
     }
-    let (kind, shown) = match key.value {
-        Value::String(text) => return Ok(Ok(text)),
-        Value::Bool(value) => return Ok(Ok(value.to_string())),
+    let (kind, shown) = match node.value {
+        Value::String(text) => return Ok(Key::Text(text)),
+        Value::Bool(value) => return Ok(Key::Text(value.to_string())),
         Value::Number(number) => match (number.as_f64(), number.as_i64()) {
-            (Some(float), _) if number.is_f64() => return Ok(Ok(number::format_g32(float))),
-            (_, Some(int)) => return Ok(Ok(int.to_string())),
+            (Some(float), _) if number.is_f64() => return Ok(Key::Text(number::format_g32(float))),
+            (_, Some(int)) => return Ok(Key::Text(int.to_string())),
             _ => ("uint64", go_syntax(&Value::Number(number))),
         },
         Value::Null => ("%!s(<nil>)", "<nil>".to_owned()),
@@ -119,7 +126,7 @@ pub(super) fn text_of_key(
     let message = format!("unsupported map key of type: {kind}, key: {shown}, value: {value}");
     // No key of a text begins so.
     let place = format!("\0{shown}");
-    Ok(Err((place, YamlError { line: 0, message, stage: Stage::Conversion })))
+    Ok(Key::None { place, mistake: YamlError { line: 0, message, stage: Stage::Conversion } })
 }
 
 /// As Go's `%#v` prints it.

@@ -12,7 +12,7 @@ use crate::template::lossy;
 use super::{
     events::{Event, Events, YAML_NAMESPACE},
     is_named,
-    node::{Mistakes, Node, invalid_key, merge, no_merge, text_of_key},
+    node::{self, Key, Mistakes, Node, invalid_key, merge, no_merge},
     number,
     scalar::{Resolved, resolve},
 };
@@ -376,8 +376,8 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let (value, mistake) = value.printable();
-            match text_of_key(key, &value)? {
-                Ok(key) => {
+            match node::key(key, &value)? {
+                Key::Text(key) => {
                     mistakes.set(&key, mistake);
                     if keep {
                         if map.contains_key(&key) {
@@ -386,7 +386,7 @@ impl<'a> Reader<'a> {
                         map.insert(key, value);
                     }
                 }
-                Err((key, mistake)) => mistakes.set(&key, Some(mistake)),
+                Key::None { place, mistake } => mistakes.set(&place, Some(mistake)),
             }
         }
     }

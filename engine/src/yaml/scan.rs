@@ -179,7 +179,7 @@ impl<'a> Scanner<'a> {
         loop {
             let cursor = &mut self.cursor;
             // go-yaml looks for the mark at the beginning of what it has in memory, so later ones are text.
-            if cursor.mark.byte == 0 && cursor.here() == 0xef && cursor.at(1) == 0xbb {
+            if cursor.mark.byte == 0 && [0, 1, 2].map(|i| cursor.at(i)) == [0xef, 0xbb, 0xbf] {
                 cursor.skip();
             }
             let tabs = self.keys.len() > 1 || !self.key_allowed;
