@@ -7,7 +7,6 @@ use serde_json::{Map, Value};
 use crate::chart::{Chart, ChartError, File};
 use crate::render::{Capabilities, Options as RenderOptions, execute_as};
 use crate::template::on_large_stack;
-use crate::values::coalesce::{Nulls, coalesce};
 use crate::values::schema;
 use crate::warning::Warning;
 
@@ -149,8 +148,8 @@ fn templates(
         Ok(processed) => processed,
         Err(error) => return findings.error("values.yaml", error.to_string()),
     };
-    let values = match coalesce(&processed, options.values, Nulls::Remove, log) {
-        Ok(values) => values.to_json(),
+    let values = match crate::values::of(&processed, options.values, log) {
+        Ok(values) => values,
         Err(error) => return findings.error("values.yaml", error.to_string()),
     };
     if !options.skip_schema_validation

@@ -10,8 +10,8 @@ pub use crate::template::World;
 use crate::template::{
     Budget, Environment, Map, MapType, Place, Run, TemplateError, TemplateSet, on_large_stack,
 };
-use crate::values::coalesce::{Nulls, TypeMismatch, coalesce};
 use crate::values::schema::{self, SchemaError};
+use crate::values::{self, TypeMismatch};
 use crate::version;
 use crate::warning::Warning;
 
@@ -226,7 +226,7 @@ pub fn render_with_warnings(
     }
     warnings.extend_from_slice(chart.warnings());
     let chart = chart.for_values(&user, warnings)?;
-    let values = coalesce(&chart, &user, Nulls::Remove, warnings)?.to_json();
+    let values = values::of(&chart, &user, warnings)?;
     if !options.skip_schema_validation {
         schema::check(&chart, &values, warnings)?;
     }

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value};
 
-use crate::template;
+pub use coalesce::TypeMismatch;
+
+use crate::warning::Warning;
 use crate::yaml::{self, YamlError};
+use crate::{Chart, template};
 
 pub(crate) mod coalesce;
 pub(crate) mod dependencies;
@@ -51,6 +54,16 @@ pub fn merge(into: &mut Map<String, Value>, from: Map<String, Value>) {
             }
         }
     }
+}
+
+/// Everything that the chart, as [`Chart::for_values`] gives it, and its subcharts see as `.Values`: the user's on top
+/// of their own. Appends what Helm would warn of.
+pub fn of(
+    chart: &Chart,
+    user: &Map<String, Value>,
+    warnings: &mut Vec<Warning>,
+) -> Result<Map<String, Value>, TypeMismatch> {
+    Ok(coalesce::coalesce(chart, user, coalesce::Nulls::Remove, warnings)?.to_json())
 }
 
 /// `fmt.Sprintf("%v", value)`

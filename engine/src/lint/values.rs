@@ -2,8 +2,7 @@
 
 use super::{Findings, Options, file, numbers};
 use crate::chart::{Chart, File};
-use crate::values::coalesce::{Nulls, coalesce};
-use crate::values::schema;
+use crate::values::{self, schema};
 use crate::yaml;
 
 const FILE: &str = "values.yaml";
@@ -56,7 +55,7 @@ fn refused_by_schema(files: &[File], options: &Options<'_>) -> Option<String> {
     let chart = Chart::from_files(alone).ok()?;
     // Whatever is to be logged is so when the whole chart's values are looked at.
     let mut log = Vec::new();
-    let values = coalesce(&chart, options.values, Nulls::Remove, &mut log).ok()?.to_json();
+    let values = values::of(&chart, options.values, &mut log).ok()?;
     let refused = schema::check(&chart, &values, &mut log).err()?.to_string();
     let heading = format!("{NAME}:\n");
     let why = refused.split_once(&heading).map_or(refused.as_str(), |(_, why)| why);

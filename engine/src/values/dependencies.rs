@@ -36,7 +36,7 @@ fn keep_enabled(
         return Ok(());
     }
     name_subcharts(chart);
-    let coalesced = coalesce(chart, values, Nulls::Remove, warnings)?.to_json();
+    let coalesced = super::of(chart, values, warnings)?;
     let mut wanted = std::mem::take(&mut chart.metadata.dependencies);
     by_tags(&mut wanted, &coalesced, warnings);
     by_conditions(&mut wanted, &coalesced, path, warnings);
