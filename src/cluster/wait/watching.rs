@@ -1,8 +1,8 @@
 //! A watch that notices when it has gone deaf.
 //!
 //! A connection that is half-closed — by a NAT or a proxy that forgot it, by a node that went away — never tells of its end:
-//! the client's own limit ends it after five minutes, which is all the time that many a release has. So who has heard
-//! nothing for a while lists anew, as if the watch had broken.
+//! the client gives it up after 90 s, and that is more time than many a release has. So who has heard nothing for a
+//! while lists anew, as if the watch had broken.
 
 use std::time::Duration;
 
