@@ -2,7 +2,6 @@
 
 use std::future::Future;
 
-use futures::FutureExt as _;
 use http::{Request, Response};
 use kube::Client;
 use kube::client::Body;
@@ -15,6 +14,5 @@ where
     A: Future<Output = Result<Response<Body>, kube::Error>> + Send + 'static,
 {
     let namespace = inner.default_namespace().to_owned();
-    // Boxed, or the compiler cannot prove that this much nesting is Send.
-    Client::new(service_fn(move |request| relay(inner.clone(), request).boxed()), namespace)
+    Client::new(service_fn(move |request| relay(inner.clone(), request)), namespace)
 }

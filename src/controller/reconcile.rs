@@ -58,7 +58,7 @@ pub struct Context {
     /// The live HelmReleases of the namespace.
     pub(super) releases: Store<HelmRelease>,
     pub(super) memory: Memory,
-    pub(super) burst: Burst,
+    burst: Burst,
     /// Bounds the memory and processor time that rendering and applying take at one time. No wait counts.
     pub(super) at_work: Arc<Semaphore>,
     pub(super) guard: Option<Arc<dyn Guard>>,
