@@ -48,6 +48,9 @@ pub(super) fn execute(
     options: &Options<'_>,
     budget: Budget,
 ) -> Result<BTreeMap<String, String>, RenderError> {
+    if !has_pages(chart) {
+        return Ok(BTreeMap::new());
+    }
     let allowance = Arc::new(Allowance::new(budget));
     let mut pages = Vec::new();
     let release = value::of_template(&context::release(options));
@@ -66,6 +69,12 @@ pub(super) fn execute(
         rendered.insert(page.path.clone(), text);
     }
     Ok(rendered)
+}
+
+/// Whether there is a Jinja template in the chart or below.
+fn has_pages(chart: &Chart) -> bool {
+    chart.templates.iter().any(|template| is_jinja(&template.name))
+        || chart.dependencies.iter().any(has_pages)
 }
 
 /// MiniJinja panics on some templates: `loop` called from a block jumps to somewhere else.

@@ -20,9 +20,9 @@ pub(crate) struct ListNode {
 pub(crate) enum Node {
     Text(TextNode),
     Action(ActionNode),
-    If(BranchNode),
-    With(BranchNode),
-    Range(BranchNode),
+    If(Box<BranchNode>),
+    With(Box<BranchNode>),
+    Range(Box<BranchNode>),
     Template(TemplateNode),
     Break,
     Continue,
@@ -79,7 +79,7 @@ pub(crate) enum Term {
     Field { pos: usize, ident: Vec<String> },
     Chain { pos: usize, node: Box<Term>, fields: Vec<String> },
     Bool { pos: usize, value: bool },
-    Number { pos: usize, text: String, number: Number },
+    Number { pos: usize, text: String, number: Box<Number> },
     String { pos: usize, quoted: String, text: Str },
     Pipe(PipeNode),
 }

@@ -1,5 +1,7 @@
 //! Text to items. The rules are those of Go's text/template/parse lexer.
 
+use std::borrow::Cow;
+
 use super::quote::quote_char_code;
 use crate::unicode;
 
@@ -66,16 +68,17 @@ impl ItemType {
 
 /// A piece of the input with its place.
 #[derive(Clone, Debug)]
-pub(crate) struct Item {
+pub(crate) struct Item<'a> {
     pub kind: ItemType,
     /// Byte offset in the text.
     pub pos: usize,
-    pub value: String,
+    /// Of an error its message, otherwise the piece.
+    pub value: Cow<'a, str>,
     /// From 1.
     pub line: usize,
 }
 
-impl std::fmt::Display for Item {
+impl std::fmt::Display for Item<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.kind {
             ItemType::Eof => f.write_str("EOF"),
@@ -103,8 +106,8 @@ pub(crate) struct Lexer<'a> {
     failed: bool,
 }
 
-enum Step {
-    Emit(Item),
+enum Step<'a> {
+    Emit(Item<'a>),
     Again,
 }
 
@@ -123,7 +126,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// The next item; Eof forever at the end or after an Error.
-    pub fn next_item(&mut self) -> Item {
+    pub fn next_item(&mut self) -> Item<'a> {
         if self.failed {
             return self.item_of(ItemType::Eof, "EOF");
         }
@@ -164,18 +167,18 @@ impl<'a> Lexer<'a> {
         while self.accept(valid) {}
     }
 
-    fn item_of(&self, kind: ItemType, value: &str) -> Item {
-        Item { kind, pos: self.start, value: value.to_owned(), line: self.start_line }
+    fn item_of(&self, kind: ItemType, value: impl Into<Cow<'a, str>>) -> Item<'a> {
+        Item { kind, pos: self.start, value: value.into(), line: self.start_line }
     }
 
-    fn this_item(&mut self, kind: ItemType) -> Item {
+    fn this_item(&mut self, kind: ItemType) -> Item<'a> {
         let item = self.item_of(kind, &self.input[self.start..self.pos]);
         self.start = self.pos;
         self.start_line = self.line;
         item
     }
 
-    fn emit(&mut self, kind: ItemType) -> Step {
+    fn emit(&mut self, kind: ItemType) -> Step<'a> {
         Step::Emit(self.this_item(kind))
     }
 
@@ -186,13 +189,13 @@ impl<'a> Lexer<'a> {
         self.start_line = self.line;
     }
 
-    fn error(&mut self, message: impl AsRef<str>) -> Step {
-        let item = self.item_of(ItemType::Error, message.as_ref());
+    fn error(&mut self, message: impl Into<Cow<'a, str>>) -> Step<'a> {
+        let item = self.item_of(ItemType::Error, message);
         self.failed = true;
         Step::Emit(item)
     }
 
-    fn bad_character(&mut self) -> Step {
+    fn bad_character(&mut self) -> Step<'a> {
         let code = match self.peek() {
             Some(c) => quote_char_code(c),
             None => "U+FFFFFFFFFFFFFFFF".to_owned(),
@@ -200,8 +203,8 @@ impl<'a> Lexer<'a> {
         self.error(format!("bad character {code}"))
     }
 
-    fn text(&mut self) -> Step {
-        let Some(x) = self.rest().find("{{") else {
+    fn text(&mut self) -> Step<'a> {
+        let Some(x) = find_left_delim(self.rest()) else {
             self.pos = self.input.len();
             if self.pos > self.start {
                 self.line += count_lines(&self.input[self.start..self.pos]);
@@ -228,7 +231,7 @@ impl<'a> Lexer<'a> {
         self.left_delim()
     }
 
-    fn left_delim(&mut self) -> Step {
+    fn left_delim(&mut self) -> Step<'a> {
         self.pos += 2;
         let marker = if has_left_trim_marker(self.rest()) { 2 } else { 0 };
         if self.input[self.pos + marker..].starts_with("/*") {
@@ -244,7 +247,7 @@ impl<'a> Lexer<'a> {
         Step::Emit(item)
     }
 
-    fn comment(&mut self) -> Step {
+    fn comment(&mut self) -> Step<'a> {
         self.pos += 2;
         let Some(x) = self.rest().find("*/") else {
             return self.error("unclosed comment");
@@ -278,7 +281,7 @@ impl<'a> Lexer<'a> {
         rest.starts_with("}}").then_some(false)
     }
 
-    fn right_delim(&mut self) -> Step {
+    fn right_delim(&mut self) -> Step<'a> {
         let trim = self.at_right_delim() == Some(true);
         if trim {
             self.pos += 2;
@@ -294,7 +297,7 @@ impl<'a> Lexer<'a> {
         Step::Emit(item)
     }
 
-    fn inside_action(&mut self) -> Step {
+    fn inside_action(&mut self) -> Step<'a> {
         if self.at_right_delim().is_some() {
             if self.paren_depth == 0 {
                 return self.right_delim();
@@ -352,7 +355,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn space(&mut self) -> Step {
+    fn space(&mut self) -> Step<'a> {
         let mut count = 0;
         let mut before_last = (self.pos, self.line);
         while self.peek().is_some_and(is_space) {
@@ -371,10 +374,8 @@ impl<'a> Lexer<'a> {
         self.emit(ItemType::Space)
     }
 
-    fn identifier(&mut self) -> Step {
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+    fn identifier(&mut self) -> Step<'a> {
+        self.accept_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
@@ -385,29 +386,37 @@ impl<'a> Lexer<'a> {
         self.emit(kind)
     }
 
-    fn field_or_variable(&mut self, kind: ItemType) -> Step {
+    fn field_or_variable(&mut self, kind: ItemType) -> Step<'a> {
         if self.at_terminator() {
             return self.emit(if kind == ItemType::Field { ItemType::Dot } else { kind });
         }
-        while self.peek().is_some_and(is_alphanumeric) {
-            self.next();
-        }
+        self.accept_alphanumeric();
         if !self.at_terminator() {
             return self.bad_character();
         }
         self.emit(kind)
     }
 
-    fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None => true,
-            Some(c) if is_space(c) => true,
-            Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(_) => self.rest().starts_with("}}"),
+    fn accept_alphanumeric(&mut self) {
+        loop {
+            let ascii = self.rest().bytes();
+            self.pos += ascii.take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count();
+            match self.peek() {
+                Some(c) if !c.is_ascii() && is_alphanumeric(c) => self.pos += c.len_utf8(),
+                _ => return,
+            }
         }
     }
 
-    fn quoted(&mut self, end: char, kind: ItemType, unterminated: &str) -> Step {
+    fn at_terminator(&self) -> bool {
+        match self.rest().as_bytes() {
+            [] | [b' ' | b'\t' | b'\r' | b'\n', ..] => true,
+            [b'.' | b',' | b'|' | b':' | b')' | b'(', ..] => true,
+            rest => rest.starts_with(b"}}"),
+        }
+    }
+
+    fn quoted(&mut self, end: char, kind: ItemType, unterminated: &'static str) -> Step<'a> {
         loop {
             match self.next() {
                 Some('\\') => {
@@ -422,7 +431,7 @@ impl<'a> Lexer<'a> {
         }
     }
 
-    fn number(&mut self) -> Step {
+    fn number(&mut self) -> Step<'a> {
         let mut kind = ItemType::Number;
         let mut good = self.scan_number();
         if good && matches!(self.peek(), Some('+' | '-')) {
@@ -467,6 +476,18 @@ impl<'a> Lexer<'a> {
             return false;
         }
         true
+    }
+}
+
+/// Most braces of a chart's templates are delimiters, and most text has none.
+fn find_left_delim(text: &str) -> Option<usize> {
+    let mut from = 0;
+    loop {
+        let at = from + text[from..].find('{')?;
+        if text[at + 1..].starts_with('{') {
+            return Some(at);
+        }
+        from = at + 1;
     }
 }
 

@@ -1,5 +1,6 @@
 //! Items to trees. The grammar and the messages are those of Go's text/template/parse.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::ast::*;
@@ -33,7 +34,7 @@ pub(crate) fn parse(name: &str, text: &[u8]) -> Result<Vec<Template>, ParseError
         last_line: 0,
         file,
         text: shared,
-        vars: vec!["$".to_owned()],
+        vars: vec!["$".into()],
         defined: Vec::new(),
         action_line: 0,
         range_depth: 0,
@@ -49,11 +50,11 @@ struct Parser<'a> {
     /// The bytes that the items were.
     source: &'a Lossy<'a>,
     /// Pushed back, the next one last.
-    tokens: Vec<Item>,
+    tokens: Vec<Item<'a>>,
     last_line: usize,
     file: Arc<str>,
     text: Arc<str>,
-    vars: Vec<String>,
+    vars: Vec<Cow<'a, str>>,
     defined: Vec<Template>,
     action_line: usize,
     range_depth: usize,
@@ -68,8 +69,8 @@ enum End {
     Else,
 }
 
-impl Parser<'_> {
-    fn next(&mut self) -> Item {
+impl<'a> Parser<'a> {
+    fn next(&mut self) -> Item<'a> {
         self.tokens.pop().unwrap_or_else(|| {
             let item = self.lexer.next_item();
             self.last_line = item.line;
@@ -77,11 +78,11 @@ impl Parser<'_> {
         })
     }
 
-    fn backup(&mut self, item: Item) {
+    fn backup(&mut self, item: Item<'a>) {
         self.tokens.push(item);
     }
 
-    fn peek(&mut self) -> &Item {
+    fn peek(&mut self) -> &Item<'a> {
         if self.tokens.is_empty() {
             let item = self.next();
             self.backup(item);
@@ -89,7 +90,7 @@ impl Parser<'_> {
         &self.tokens[self.tokens.len() - 1]
     }
 
-    fn next_non_space(&mut self) -> Item {
+    fn next_non_space(&mut self) -> Item<'a> {
         loop {
             let item = self.next();
             if item.kind != ItemType::Space {
@@ -98,9 +99,10 @@ impl Parser<'_> {
         }
     }
 
-    fn peek_non_space(&mut self) -> &Item {
-        let item = self.next_non_space();
-        self.backup(item);
+    fn peek_non_space(&mut self) -> &Item<'a> {
+        while self.peek().kind == ItemType::Space {
+            self.tokens.pop();
+        }
         self.peek()
     }
 
@@ -112,12 +114,12 @@ impl Parser<'_> {
         })
     }
 
-    fn expect(&mut self, kind: ItemType, context: &str) -> Parsed<Item> {
+    fn expect(&mut self, kind: ItemType, context: &str) -> Parsed<Item<'a>> {
         let item = self.next_non_space();
         if item.kind == kind { Ok(item) } else { self.unexpected(&item, context) }
     }
 
-    fn unexpected<T>(&self, item: &Item, context: &str) -> Parsed<T> {
+    fn unexpected<T>(&self, item: &Item<'_>, context: &str) -> Parsed<T> {
         if item.kind == ItemType::Error {
             let mut extra = String::new();
             if self.action_line != 0 && self.action_line != item.line {
@@ -190,7 +192,7 @@ impl Parser<'_> {
 
     /// The body of a define or block, with variables of its own.
     fn body_of_template(&mut self, context: &str) -> Parsed<ListNode> {
-        let vars = std::mem::replace(&mut self.vars, vec!["$".to_owned()]);
+        let vars = std::mem::replace(&mut self.vars, vec!["$".into()]);
         let range_depth = std::mem::take(&mut self.range_depth);
         let action_line = std::mem::take(&mut self.action_line);
         let (list, end) = self.nested(|p| p.item_list())?;
@@ -208,7 +210,10 @@ impl Parser<'_> {
         while self.peek_non_space().kind != ItemType::Eof {
             match self.text_or_action()? {
                 Ok(node) => list.nodes.push(node),
-                Err(end) => return Ok((list, end)),
+                Err(end) => {
+                    list.nodes.shrink_to_fit();
+                    return Ok((list, end));
+                }
             }
         }
         self.error("unexpected EOF")
@@ -281,12 +286,12 @@ impl Parser<'_> {
         Ok(())
     }
 
-    fn branch(&mut self, kind: &'static str) -> Parsed<BranchNode> {
+    fn branch(&mut self, kind: &'static str) -> Parsed<Box<BranchNode>> {
         self.nested(|p| {
             let vars = p.vars.len();
             let branch = p.branch_body(kind);
             p.vars.truncate(vars);
-            branch
+            branch.map(Box::new)
         })
     }
 
@@ -346,7 +351,7 @@ impl Parser<'_> {
     }
 
     /// What a literal means. A raw one keeps bytes that are not UTF-8.
-    fn literal(&self, item: &Item) -> Option<Vec<u8>> {
+    fn literal(&self, item: &Item<'_>) -> Option<Vec<u8>> {
         if item.kind == ItemType::String {
             return unquote(&item.value);
         }
@@ -355,7 +360,7 @@ impl Parser<'_> {
         Some(raw.iter().copied().filter(|byte| *byte != b'\r').collect())
     }
 
-    fn template_name(&mut self, item: &Item, context: &str) -> Parsed<String> {
+    fn template_name(&mut self, item: &Item<'_>, context: &str) -> Parsed<String> {
         match item.kind {
             ItemType::String | ItemType::RawString => match self.literal(item) {
                 Some(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
@@ -375,6 +380,7 @@ impl Parser<'_> {
             match item.kind {
                 kind if kind == end => {
                     self.check_pipeline(&pipe, context)?;
+                    pipe.commands.shrink_to_fit();
                     return Ok(pipe);
                 }
                 ItemType::Bool
@@ -469,6 +475,7 @@ impl Parser<'_> {
         if command.args.is_empty() {
             return self.error("empty command");
         }
+        command.args.shrink_to_fit();
         Ok(command)
     }
 
@@ -484,10 +491,12 @@ impl Parser<'_> {
         }
         Ok(Some(match term {
             Term::Field { mut ident, .. } => {
+                ident.reserve_exact(fields.len());
                 ident.append(&mut fields);
                 Term::Field { pos, ident }
             }
             Term::Variable(mut variable) => {
+                variable.ident.reserve_exact(fields.len());
                 variable.ident.append(&mut fields);
                 variable.pos = pos;
                 Term::Variable(variable)
@@ -531,7 +540,9 @@ impl Parser<'_> {
                     _ => Number::parse(&item.value),
                 };
                 match number {
-                    Ok(number) => Term::Number { pos, text: item.value, number },
+                    Ok(number) => {
+                        Term::Number { pos, text: item.value.into_owned(), number: number.into() }
+                    }
                     Err(message) => return self.error(message),
                 }
             }
@@ -539,7 +550,9 @@ impl Parser<'_> {
                 self.nested(|p| p.pipeline("parenthesized pipeline", ItemType::RightParen))?,
             ),
             ItemType::String | ItemType::RawString => match self.literal(&item) {
-                Some(text) => Term::String { pos, quoted: item.value, text: text.into() },
+                Some(text) => {
+                    Term::String { pos, quoted: item.value.into_owned(), text: text.into() }
+                }
                 None => return self.error("invalid syntax"),
             },
             _ => {

@@ -1,7 +1,6 @@
 //! Arguments: each is evaluated for the type of its parameter.
 
 use super::*;
-use crate::template::number::Number;
 
 impl<'t> State<'t, '_> {
     pub(super) fn argument(
@@ -66,8 +65,8 @@ impl<'t> State<'t, '_> {
         match term {
             Term::Bool { value, .. } => Ok(Value::Bool(*value)),
             Term::String { text, .. } => Ok(Value::String(text.clone())),
-            Term::Number { number: Number { complex: Some(complex), .. }, .. } => {
-                Ok(Value::object(*complex))
+            Term::Number { number, .. } if let Some(complex) = number.complex => {
+                Ok(Value::object(complex))
             }
             Term::Number { text, number, .. } => {
                 let marks: &[char] = if text.starts_with("0x") || text.starts_with("0X") {
