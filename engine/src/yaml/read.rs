@@ -135,11 +135,14 @@ pub(crate) fn reads_json_as_it_is(value: &Value) -> bool {
     }
 }
 
-/// What YAML calls printable.
 /// The bytes before the block that has a character which no YAML may have: go-yaml reads block by block, whole characters,
 /// and what is wrong with an earlier block comes first. `mark`: the bytes of the first block that are no text.
 fn readable(text: &str, mark: usize) -> usize {
     const BLOCK: usize = 512;
+    // Most texts, at the price of a look at each byte.
+    if text.bytes().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b' '..=b'~')) {
+        return text.len();
+    }
     let Some((wrong, _)) = text.char_indices().find(|(_, c)| !is_allowed(*c)) else {
         return text.len();
     };
@@ -153,6 +156,7 @@ fn readable(text: &str, mark: usize) -> usize {
     }
 }
 
+/// What YAML calls printable.
 fn is_allowed(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{10000}'.. => true,
@@ -224,7 +228,9 @@ impl<'a> Reader<'a> {
         let keep = keep || event.anchor() != 0;
         let (anchor, node) = match event {
             Event::Alias { anchor, name } => return self.alias(anchor, &name, keep),
-            Event::Scalar { plain: false, tag: None, .. } if !keep => {
+            Event::Scalar { text, plain, tag: None, .. }
+                if !keep && !(plain && may_be_unprintable(&text)) =>
+            {
                 return Ok(Value::Null.into());
             }
             Event::Scalar { text, plain, anchor, tag } => {
@@ -365,7 +371,9 @@ impl<'a> Reader<'a> {
             }
             self.merges = key.merge;
             let is_alias = matches!(event, Event::Alias { .. });
-            let value = self.node(event, value_line, keep || key.merge)?;
+            // A key without a text is a mistake that names the value.
+            let needed = key.merge || !key.value.is_string();
+            let value = self.node(event, value_line, keep || needed)?;
             // A list to merge has to be written where it is merged.
             if key.merge && is_alias && !value.value.is_object() {
                 return Err(no_merge());
@@ -396,6 +404,11 @@ impl<'a> Reader<'a> {
         let wanted = |wanted: &[&str]| key.value.as_str().is_some_and(|key| means(key, wanted));
         self.wanted.is_none_or(wanted)
     }
+}
+
+/// Whether a plain scalar may be a number that JSON does not have.
+fn may_be_unprintable(text: &str) -> bool {
+    !text.starts_with(|c: char| c.is_ascii_alphabetic())
 }
 
 fn scalar(text: Cow<'_, str>, plain: bool, tag: Option<&str>) -> Result<Node, YamlError> {
@@ -483,9 +496,18 @@ mod tests {
             Ok(json!({"kind": "C", "metadata": {"name": "m", "spec": {"x": [1, {"w": "z"}]}}}))
         );
         assert_eq!(entries_from_str("[1, a]", &["kind"]), Ok(json!([1, "a"])));
-        for mistake in
-            ["a: {b: .inf}", "a: [{[b]: 1}]", "a: {b: [}", "a: {~: 1}", "a: {<<: 1}", "a: !!int x"]
-        {
+        for mistake in [
+            "a: {b: .inf}",
+            "a: [-.INF, x]",
+            "a: [{[b]: 1}]",
+            "a: {b: [}",
+            "a: {~: 1}",
+            "a: {~: x}",
+            "a: {~: 'x'}",
+            "a: {~: {b: [c, 'd']}}",
+            "a: {<<: 1}",
+            "a: !!int x",
+        ] {
             assert_eq!(entries_from_str(mistake, &["kind"]), from_str(mistake), "{mistake}");
             assert!(from_str(mistake).is_err(), "{mistake}");
         }

@@ -53,6 +53,15 @@ impl<'a> Cursor<'a> {
         self.mark.column += 1;
     }
 
+    /// Over all characters here that are in a class of ASCII without line breaks.
+    pub(super) fn skip_all(&mut self, class: impl Fn(u8) -> bool) {
+        let rest = &self.text.as_bytes()[self.mark.byte..];
+        let count = rest.iter().position(|byte| !class(*byte)).unwrap_or(rest.len());
+        self.mark.byte += count;
+        self.mark.index += count;
+        self.mark.column += count;
+    }
+
     pub(super) fn skip_many(&mut self, characters: usize) {
         for _ in 0..characters {
             self.skip();
@@ -77,7 +86,11 @@ impl<'a> Cursor<'a> {
     }
 
     pub(super) fn skip_comment(&mut self) {
-        while !self.is_breakz(0) {
+        loop {
+            self.skip_all(|byte| matches!(byte, b' '..=b'~' | b'\t'));
+            if self.is_breakz(0) {
+                return;
+            }
             self.skip();
         }
     }

@@ -19,7 +19,11 @@ impl<'a> Scanner<'a> {
                 break;
             }
             let run = self.cursor.mark;
-            while !self.cursor.is_blankz(0) && !self.ends_plain(in_flow) {
+            loop {
+                self.cursor.skip_all(means_nothing);
+                if self.cursor.is_blankz(0) || self.ends_plain(in_flow) {
+                    break;
+                }
                 self.cursor.skip();
             }
             let run = self.cursor.since(run);
@@ -73,6 +77,11 @@ impl<'a> Scanner<'a> {
             _ => false,
         }
     }
+}
+
+/// What neither ends a plain scalar nor may do so.
+fn means_nothing(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}')
 }
 
 /// Copies only what comes in more than one piece.

@@ -32,7 +32,12 @@ impl<'a> Scanner<'a> {
     /// Up to a blank, a line break or the end of the scalar. Gives whether a line break was escaped.
     fn quoted_run(&mut self, single: bool, text: &mut Cow<'a, str>) -> Scanned<bool> {
         let mut run = self.cursor.mark;
-        while !self.cursor.is_blankz(0) {
+        loop {
+            self.cursor
+                .skip_all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'\'' | b'"' | b'\\'));
+            if self.cursor.is_blankz(0) {
+                break;
+            }
             match self.cursor.here() {
                 b'\'' if single => {
                     append(text, self.cursor.since(run));
