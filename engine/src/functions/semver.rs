@@ -1,12 +1,15 @@
 //! Sprig: semantic versions.
 
+mod constraint;
+mod parts;
 mod version;
 
 use std::any::Any;
 
 use super::{Function, Kind, text};
 use crate::template::{Method, Object, Value};
-pub use version::{Constraint, Version};
+pub use constraint::Constraint;
+pub use version::Version;
 
 pub(super) const TABLE: &[Function] = &[
     Function::new("semver", &[Kind::String], |_, a| {
