@@ -1,17 +1,40 @@
 //! Go's `filepath.Match`, which `.helmignore` and `--show-only` use.
 
+use std::iter::Peekable;
+use std::str::Chars;
+
 /// A pattern that cannot be read, such as `[a`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("syntax error in pattern")]
 pub struct BadPattern;
 
-/// Whether the whole of `name` matches: `*` and `?` stop at `/`, `[a-z]` and `[^a-z]` are classes,
-/// a backslash takes the next character as it is.
-pub fn matches(pattern: &str, name: &str) -> Result<bool, BadPattern> {
-    let parts = parse(pattern)?;
-    Ok(run(&parts, &name.chars().collect::<Vec<_>>()))
+/// A pattern: `*` and `?` stop at `/`, `[a-z]` and `[^a-z]` are classes, a backslash takes the next
+/// character as it is.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    parts: Vec<Part>,
+    /// What a name has to end with: most names do not.
+    tail: String,
 }
 
+impl Pattern {
+    pub fn parse(text: &str) -> Result<Self, BadPattern> {
+        let parts = parse(text)?;
+        let literals = parts.iter().rev().map_while(|part| match part {
+            Part::Char(c) => Some(*c),
+            _ => None,
+        });
+        let tail: Vec<char> = literals.collect();
+        Ok(Self { parts, tail: tail.into_iter().rev().collect() })
+    }
+
+    /// Whether the whole of `name` matches.
+    pub fn matches(&self, name: &str) -> bool {
+        name.ends_with(&self.tail) && run(&self.parts, name)
+    }
+}
+
+#[derive(Clone, Debug)]
 enum Part {
     Star,
     Any,
@@ -57,7 +80,7 @@ fn parse(pattern: &str) -> Result<Vec<Part>, BadPattern> {
     Ok(parts)
 }
 
-fn class_char(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<char, BadPattern> {
+fn class_char(rest: &mut Peekable<Chars<'_>>) -> Result<char, BadPattern> {
     match rest.next() {
         None | Some('-' | ']') => Err(BadPattern),
         Some('\\') => rest.next().ok_or(BadPattern),
@@ -66,32 +89,32 @@ fn class_char(rest: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<cha
 }
 
 /// Backtracks to the last star only, so it takes time in the product of the two lengths at most.
-fn run(parts: &[Part], name: &[char]) -> bool {
-    let (mut part, mut at) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while at < name.len() || part < parts.len() {
-        match parts.get(part) {
-            Some(Part::Star) => {
-                star = Some((part + 1, at));
+fn run(parts: &[Part], name: &str) -> bool {
+    let (mut part, mut rest) = (0, name.chars());
+    let mut star: Option<(usize, Chars<'_>)> = None;
+    loop {
+        let mut next = rest.clone();
+        match (parts.get(part), next.next()) {
+            (None, None) => return true,
+            (Some(Part::Star), _) => {
                 part += 1;
+                star = Some((part, rest.clone()));
                 continue;
             }
-            Some(wanted) if name.get(at).is_some_and(|c| wanted.takes(*c)) => {
+            (Some(wanted), Some(c)) if wanted.takes(c) => {
                 part += 1;
-                at += 1;
+                rest = next;
                 continue;
             }
             _ => {}
         }
-        match star {
-            Some((after, from)) if name.get(from).is_some_and(|c| *c != '/') => {
-                star = Some((after, from + 1));
-                (part, at) = (after, from + 1);
-            }
-            _ => return false,
+        // The star takes one character more.
+        let Some((after, from)) = &mut star else { return false };
+        if !from.next().is_some_and(|c| c != '/') {
+            return false;
         }
+        (part, rest) = (*after, from.clone());
     }
-    true
 }
 
 #[cfg(test)]
@@ -112,10 +135,11 @@ mod tests {
             ("a\\*", "a*", true),
             ("", "", true),
         ] {
-            assert_eq!(matches(pattern, name), Ok(expected), "{pattern} {name}");
+            let read = Pattern::parse(pattern).expect(pattern);
+            assert_eq!(read.matches(name), expected, "{pattern} {name}");
         }
         for pattern in ["[", "[]a]", "[a-]", "a\\"] {
-            assert_eq!(matches(pattern, "a"), Err(BadPattern), "{pattern}");
+            assert!(Pattern::parse(pattern).is_err(), "{pattern}");
         }
     }
 }

@@ -1,6 +1,6 @@
 //! .helmignore.
 
-use crate::path_pattern;
+use crate::path_pattern::Pattern;
 
 /// The rules of a `.helmignore` file, in their order, and Helm's own: `templates/.?*`.
 #[derive(Clone, Debug)]
@@ -8,7 +8,8 @@ pub struct Rules(Vec<Rule>);
 
 #[derive(Clone, Debug)]
 struct Rule {
-    pattern: String,
+    /// None: it matches nothing.
+    pattern: Option<Pattern>,
     negated: bool,
     directories_only: bool,
     base_name_only: bool,
@@ -36,7 +37,7 @@ impl Rules {
             if rule.contains("**") {
                 return Err(refused("double-star (**) syntax is not supported"));
             }
-            path_pattern::matches(rule, "abc").map_err(|_| refused("syntax error in pattern"))?;
+            Pattern::parse(rule).map_err(|_| refused("syntax error in pattern"))?;
             rules.push(Rule::new(rule));
         }
         Ok(Self(rules))
@@ -49,8 +50,10 @@ impl Rules {
         if matches!(path, "" | "." | "./") {
             return false;
         }
+        let base_name = path.rsplit_once('/').map_or(path, |(_, base)| base);
         for rule in &self.0 {
-            let matched = rule.matches(path);
+            let name = if rule.base_name_only { base_name } else { path };
+            let matched = rule.pattern.as_ref().is_some_and(|pattern| pattern.matches(name));
             if rule.negated {
                 if (rule.directories_only && !is_directory) || !matched {
                     return true;
@@ -69,17 +72,8 @@ impl Rule {
         let (directories_only, text) =
             text.strip_suffix('/').map_or((false, text), |rest| (true, rest));
         let base_name_only = !text.contains('/');
-        let pattern = text.strip_prefix('/').unwrap_or(text).to_owned();
+        let pattern = Pattern::parse(text.strip_prefix('/').unwrap_or(text)).ok();
         Self { pattern, negated, directories_only, base_name_only }
-    }
-
-    fn matches(&self, path: &str) -> bool {
-        let name = if self.base_name_only {
-            path.rsplit_once('/').map_or(path, |(_, base)| base)
-        } else {
-            path
-        };
-        path_pattern::matches(&self.pattern, name).unwrap_or(false)
     }
 }
 

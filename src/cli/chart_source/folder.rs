@@ -1,6 +1,7 @@
 //! A chart's files on this machine.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use anyhow::{Context as _, bail};
@@ -73,15 +74,19 @@ impl Walk {
                 bail!("the name of {} is not UTF-8", path.display());
             };
             let name = if below.is_empty() { name.to_owned() } else { format!("{below}/{name}") };
-            let metadata =
-                fs::metadata(&path).with_context(|| format!("cannot read {}", path.display()))?;
-            if self.rules.ignores(&name, metadata.is_dir()) {
+            let kind = match entry.file_type() {
+                Ok(kind) if !kind.is_symlink() => kind,
+                _ => fs::metadata(&path)
+                    .with_context(|| format!("cannot read {}", path.display()))?
+                    .file_type(),
+            };
+            if self.rules.ignores(&name, kind.is_dir()) {
                 continue;
             }
-            if metadata.is_dir() {
+            if kind.is_dir() {
                 self.folder(&path, &name, depth + 1)?;
-            } else if metadata.is_file() {
-                self.file(&path, name, &metadata)?;
+            } else if kind.is_file() {
+                self.file(&path, name)?;
             } else {
                 bail!("cannot load {}: it is neither a file nor a folder", path.display());
             }
@@ -89,12 +94,21 @@ impl Walk {
         Ok(())
     }
 
-    fn file(&mut self, path: &Path, name: String, metadata: &fs::Metadata) -> anyhow::Result<()> {
-        match self.budget.checked_sub(metadata.len()) {
+    fn file(&mut self, path: &Path, name: String) -> anyhow::Result<()> {
+        let read = || {
+            let file = fs::File::open(path)?;
+            let metadata = file.metadata()?;
+            // A byte more shows the end of the file, or that it is too large.
+            let wanted = metadata.len().min(self.budget) + 1;
+            let mut data = Vec::with_capacity(wanted as usize);
+            file.take(self.budget + 1).read_to_end(&mut data)?;
+            Ok::<_, std::io::Error>((metadata, data))
+        };
+        let (metadata, data) = read().with_context(|| format!("cannot read {}", path.display()))?;
+        match self.budget.checked_sub(data.len() as u64) {
             Some(left) => self.budget = left,
             None => bail!("chart exceeds maximum decompressed size of {MAX_SIZE} bytes"),
         }
-        let data = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let modified = metadata.modified().ok().map(Into::into);
         self.files.push(File { name, data: data.into(), modified });
         Ok(())

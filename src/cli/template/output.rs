@@ -8,7 +8,7 @@ use std::sync::LazyLock;
 
 use anyhow::{Context as _, bail};
 use pinnace_engine::Rendered;
-use pinnace_engine::path_pattern;
+use pinnace_engine::path_pattern::Pattern;
 use pinnace_engine::render::{Hook, split};
 use regex::Regex;
 
@@ -61,12 +61,13 @@ pub fn only(text: &str, patterns: &[String]) -> anyhow::Result<String> {
     let documents = split(text);
     let mut chosen = String::new();
     for pattern in patterns {
+        let read = Pattern::parse(pattern);
         let mut missing = true;
         for document in &documents {
             let Some(path) = SOURCE.captures(document).and_then(|found| found.get(1)) else {
                 continue;
             };
-            if path_pattern::matches(pattern, path.as_str()).unwrap_or(false) {
+            if read.as_ref().is_ok_and(|read| read.matches(path.as_str())) {
                 chosen.push_str(&format!("---\n{document}\n"));
                 missing = false;
             }
