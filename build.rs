@@ -8,6 +8,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=proto");
     // Compiled in by a macro that cargo does not see through.
     println!("cargo:rerun-if-changed=src/console/store/migrations");
+    link_at_a_fixed_address("pinnace");
     let out = PathBuf::from(env::var("OUT_DIR")?);
     let mut files = Vec::new();
     protos(Path::new("proto"), &mut files)?;
@@ -30,6 +31,19 @@ fn main() -> Result<(), Box<dyn Error>> {
         .emit_fields()
         .build(&[".pinnace.console", ".qdrant"])?;
     Ok(())
+}
+
+/// A static program that may be anywhere in memory first writes 90,000 addresses into itself, which takes longer than
+/// many a chart to render. People's command is no server that an attacker can try again and again; the servers stay as
+/// they are.
+fn link_at_a_fixed_address(program: &str) {
+    let cfg = |name: &str| env::var(format!("CARGO_CFG_{name}")).unwrap_or_default();
+    let is_static = cfg("TARGET_FEATURE").split(',').any(|feature| feature == "crt-static");
+    if cfg("TARGET_OS") == "linux" && cfg("TARGET_ENV") == "gnu" && is_static {
+        for argument in ["-no-pie", "-static"] {
+            println!("cargo:rustc-link-arg-bin={program}={argument}");
+        }
+    }
 }
 
 fn protos(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Box<dyn Error>> {
