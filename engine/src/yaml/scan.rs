@@ -183,9 +183,7 @@ impl<'a> Scanner<'a> {
                 cursor.skip();
             }
             let tabs = self.keys.len() > 1 || !self.key_allowed;
-            while cursor.here() == b' ' || (tabs && cursor.here() == b'\t') {
-                cursor.skip();
-            }
+            cursor.skip_all(|byte| byte == b' ' || (tabs && byte == b'\t'));
             if cursor.here() == b'#' {
                 cursor.skip_comment();
             }

@@ -20,7 +20,7 @@ impl<'a> Scanner<'a> {
             }
             let run = self.cursor.mark;
             loop {
-                self.cursor.skip_all(means_nothing);
+                self.cursor.skip_all(|byte| MEANS_NOTHING[usize::from(byte)]);
                 if self.cursor.is_blankz(0) || self.ends_plain(in_flow) {
                     break;
                 }
@@ -79,10 +79,16 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// What neither ends a plain scalar nor may do so.
-fn means_nothing(byte: u8) -> bool {
-    byte.is_ascii_graphic() && !matches!(byte, b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}')
-}
+/// By byte, whether it neither ends a plain scalar nor may do so.
+static MEANS_NOTHING: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = b'!';
+    while byte <= b'~' {
+        table[byte as usize] = !matches!(byte, b':' | b',' | b'?' | b'[' | b']' | b'{' | b'}');
+        byte += 1;
+    }
+    table
+};
 
 /// Copies only what comes in more than one piece.
 pub(super) fn append<'a>(text: &mut Cow<'a, str>, piece: &'a str) {
