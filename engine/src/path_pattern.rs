@@ -110,7 +110,7 @@ fn run(parts: &[Part], name: &str) -> bool {
         }
         // The star takes one character more.
         let Some((after, from)) = &mut star else { return false };
-        if !from.next().is_some_and(|c| c != '/') {
+        if from.next().is_none_or(|c| c == '/') {
             return false;
         }
         (part, rest) = (*after, from.clone());

@@ -229,7 +229,7 @@ impl<'a> Reader<'a> {
         let (anchor, node) = match event {
             Event::Alias { anchor, name } => return self.alias(anchor, &name, keep),
             Event::Scalar { text, plain, tag: None, .. }
-                if !keep && !(plain && may_be_unprintable(&text)) =>
+                if !(keep || plain && may_be_unprintable(&text)) =>
             {
                 return Ok(Value::Null.into());
             }
