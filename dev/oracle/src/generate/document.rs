@@ -526,12 +526,12 @@ fn toml(rng: &mut Rng) -> String {
                 rng,
                 &[
                     "[a]\n",
-                    "[a.b]\n",
+                    // Not within `a`, which may be an inline table: Helm would add to it.
+                    "[g.b]\n",
                     "[[l]]\n",
                     "[\"q.r\"]\n",
                     "[l.m]\n",
-                    "[ a . c ]\n",
-                    // Not within `a`, which may be an inline table: Helm would add to it.
+                    "[ g . c ]\n",
                     "[[g.x]]\n",
                     "# c\n",
                     "\n",
