@@ -12,6 +12,7 @@ use crate::cluster::Object;
 use crate::cluster::apply::Method;
 
 /// What a revision is to be.
+#[derive(Clone)]
 pub struct Wanted<'a> {
     pub release: &'a str,
     pub namespace: &'a str,
@@ -25,64 +26,70 @@ pub struct Wanted<'a> {
     pub renamed_images: RenamedImages,
     /// The values that the user gave.
     pub config: Map<String, Value>,
-    pub rendered: &'a Rendered,
+    pub rendered: Rendered,
     pub now: DateTime<Utc>,
 }
 
+/// What the record of a pending revision says besides what is wanted.
+pub(super) struct Pending<'a> {
+    pub version: u32,
+    pub status: Status,
+    /// None: now.
+    pub first_deployed: Option<DateTime<Utc>>,
+    pub description: &'a str,
+    pub method: Method,
+}
+
 impl Wanted<'_> {
-    /// The pending record of revision `version`.
-    pub(super) fn record(
-        &self,
-        version: u32,
-        status: Status,
-        first_deployed: Option<DateTime<Utc>>,
-        description: &str,
-        method: Method,
-    ) -> Record {
-        let hooks = self.rendered.hooks.iter().map(|hook| Hook {
-            name: hook.name.clone(),
-            kind: hook.kind.clone(),
-            path: hook.path.clone(),
-            manifest: hook.manifest.clone(),
-            events: hook.events.clone(),
+    /// The pending revision as it is stored. It takes what is wanted with it: a chart may be large, and the release
+    /// may wait for long.
+    pub(super) fn stored(self, pending: Pending<'_>, owner: &str) -> Stored {
+        let manifest = self.rendered.manifest();
+        let hooks = self.rendered.hooks.into_iter().map(|hook| Hook {
+            name: hook.name,
+            kind: hook.kind,
+            path: hook.path,
+            manifest: hook.manifest,
+            events: hook.events,
             last_run: Execution::default(),
             weight: hook.weight,
-            delete_policies: hook.delete_policies.clone(),
-            output_log_policies: hook.output_log_policies.clone(),
+            delete_policies: hook.delete_policies,
+            output_log_policies: hook.output_log_policies,
         });
-        Record {
+        let record = Record {
             name: self.release.to_owned(),
             info: Info {
-                first_deployed: first_deployed.or(Some(self.now)),
+                first_deployed: pending.first_deployed.or(Some(self.now)),
                 last_deployed: Some(self.now),
-                description: description.to_owned(),
-                status,
-                notes: self.rendered.notes.clone(),
+                description: pending.description.to_owned(),
+                status: pending.status,
+                notes: self.rendered.notes,
                 ..Info::default()
             },
-            chart: self.chart.clone(),
-            config: self.config.clone(),
-            manifest: self.rendered.manifest(),
+            chart: self.chart,
+            config: self.config,
+            manifest,
             hooks: hooks.collect(),
-            version,
+            version: pending.version,
             namespace: self.namespace.to_owned(),
-            apply_method: apply_method(method),
+            apply_method: apply_method(pending.method),
             labels: Default::default(),
-        }
+        };
+        Stored::new(record, owner, self.chart_digest.map(str::to_owned))
+            .changed(self.post_rendering, self.renamed_images)
     }
 
     /// Whether a Secret can hold the record; before anything is written.
     pub fn check_size(&self) -> Result<(), Error> {
-        let (version, method) = (u32::MAX, Method::default());
-        let record = self.record(version, Status::PendingUpgrade, None, "", method);
-        record.encoded_for_storage().map(|_| ())
-    }
-
-    /// The pending revision as it is stored.
-    pub(super) fn stored(&self, record: Record, owner: &str) -> Stored {
-        let chart_digest = self.chart_digest.map(str::to_owned);
-        Stored::new(record, owner, chart_digest)
-            .changed(self.post_rendering.clone(), self.renamed_images.clone())
+        let pending = Pending {
+            version: u32::MAX,
+            status: Status::PendingUpgrade,
+            first_deployed: None,
+            description: "",
+            method: Method::default(),
+        };
+        let stored = self.clone().stored(pending, "");
+        stored.record.encoded_for_storage().map(|_| ())
     }
 
     /// The definitions of the chart's crds/ folder.
@@ -99,16 +106,24 @@ impl Wanted<'_> {
 /// definitions are there already ([`deploy::definitions`]).
 pub async fn run(
     ctx: &Context<'_>,
-    wanted: &Wanted<'_>,
-    latest: &Record,
+    wanted: Wanted<'_>,
+    latest: Record,
     options: &Options,
 ) -> Result<Stored, Error> {
-    let first = latest.info.first_deployed;
-    let method = options.method.unwrap_or(latest.method());
-    let (version, status) = (latest.version + 1, Status::PendingUpgrade);
-    let mut record = wanted.record(version, status, first, "Preparing upgrade", method);
-    record.labels.clone_from(&latest.labels);
-    let stored = wanted.stored(record, ctx.identity);
-    let stored = ctx.storage.create(stored).await?;
+    let stored = ctx.storage.create(after(latest, wanted, ctx.identity, options)).await?;
     deploy::run(ctx, stored, options).await
+}
+
+/// The pending revision that comes after `latest`.
+fn after(latest: Record, wanted: Wanted<'_>, owner: &str, options: &Options) -> Stored {
+    let pending = Pending {
+        version: latest.version + 1,
+        status: Status::PendingUpgrade,
+        first_deployed: latest.info.first_deployed,
+        description: "Preparing upgrade",
+        method: options.method.unwrap_or(latest.method()),
+    };
+    let mut stored = wanted.stored(pending, owner);
+    stored.record.labels = latest.labels;
+    stored
 }

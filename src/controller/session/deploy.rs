@@ -124,11 +124,12 @@ impl Session<'_> {
             post_rendering: post_render::digest(&self.release.spec),
             renamed_images,
             config: config.clone(),
-            rendered: &rendered,
+            rendered,
             now: clock::now(),
         };
+        let has_definitions = !wanted.rendered.crds.is_empty();
         // Definitions and the namespace are written before the record is.
-        if (!rendered.crds.is_empty() || options.create_namespace)
+        if (has_definitions || options.create_namespace)
             && let Err(error) = wanted.check_size()
         {
             return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
@@ -137,10 +138,10 @@ impl Session<'_> {
         let action = async {
             let definitions = prepare(&context, &wanted, &options).boxed().await?;
             said = wording::definitions(&definitions);
-            match &latest {
-                None => install::run(&context, &wanted, revision, &options).boxed().await,
+            match latest {
+                None => install::run(&context, wanted, revision, &options).boxed().await,
                 Some(latest) => {
-                    upgrade::run(&context, &wanted, &latest.record, &options).boxed().await
+                    upgrade::run(&context, wanted, latest.record, &options).boxed().await
                 }
             }
         }
@@ -160,7 +161,7 @@ impl Session<'_> {
                         self.broke_off(stored, &error).await
                     }
                     _ => {
-                        let untouched = untouched(!rendered.crds.is_empty(), options.crds);
+                        let untouched = untouched(has_definitions, options.crds);
                         self.not_begun(verb, pulled, &error.to_string(), untouched).await
                     }
                 }
