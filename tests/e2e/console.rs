@@ -34,6 +34,11 @@ impl Console {
         Self { http, url: format!("https://{host}:{port}"), account, key }
     }
 
+    /// Whether it is there. Who forwards its port takes connections before.
+    pub async fn answers(&self) -> bool {
+        self.http.get(&self.url).send().await.is_ok()
+    }
+
     pub async fn call(
         &self,
         method: &str,

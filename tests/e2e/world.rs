@@ -469,10 +469,16 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
     let read = |file: &str| {
         fs::read_to_string(data.join("data").join(file)).unwrap_or_default().trim().to_owned()
     };
-    while std::net::TcpStream::connect(("127.0.0.1", port)).is_err()
-        || read("admin-key").is_empty()
-        || read("account-id").is_empty()
-    {
+    let ca = fs::read(vendor.ca()).expect("the vendor's CA");
+    let runtime = tokio::runtime::Handle::current();
+    loop {
+        let (account, key) = (read("account-id"), read("admin-key"));
+        if !account.is_empty() && !key.is_empty() {
+            let console = Console::new(port, &ca, World::HOST, account, key);
+            if runtime.block_on(console.answers()) {
+                return console;
+            }
+        }
         let log = || fs::read_to_string(data.join("log")).unwrap_or_default();
         assert!(
             !ended.is_finished() && began.elapsed() < PATIENCE,
@@ -481,6 +487,4 @@ fn start_console(vendor: &Vendor, data: &Path, port: u16) -> Console {
         );
         std::thread::sleep(Duration::from_millis(100));
     }
-    let ca = fs::read(vendor.ca()).expect("the vendor's CA");
-    Console::new(port, &ca, World::HOST, read("account-id"), read("admin-key"))
 }
