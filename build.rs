@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A static program that may be anywhere in memory first writes 90,000 addresses into itself, which takes longer than
+/// A static program that may be anywhere in memory first writes 88,000 addresses into itself, which takes longer than
 /// many a chart to render. People's command is no server that an attacker can try again and again; the servers stay as
 /// they are.
 fn link_at_a_fixed_address(program: &str) {

@@ -23,7 +23,6 @@ pub mod proto;
 pub mod release;
 pub mod telemetry;
 
-/// Programs of many small allocations that come and go, in threads that hand them on: the C library's allocator takes
-/// longer for them, and keeps more of what is free.
+/// Programs of many small allocations that come and go: the C library's allocator takes longer for them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -25,3 +25,14 @@ fn each_prints_its_version_and_its_help() {
         }
     }
 }
+
+/// By the type in the header of an ELF file: 2 stands where it was linked to, 3 anywhere.
+#[test]
+#[cfg(all(target_os = "linux", target_env = "gnu", target_feature = "crt-static"))]
+fn only_peoples_command_stands_at_a_fixed_address() {
+    for (name, path) in BINARIES {
+        let binary = std::fs::read(path).expect("the binary");
+        let wanted: [u8; 2] = if name == "pinnace" { [2, 0] } else { [3, 0] };
+        assert_eq!(binary[16..18], wanted, "{name}");
+    }
+}

@@ -20,12 +20,14 @@ pub struct Pattern {
 impl Pattern {
     pub fn parse(text: &str) -> Result<Self, BadPattern> {
         let parts = parse(text)?;
-        let literals = parts.iter().rev().map_while(|part| match part {
-            Part::Char(c) => Some(*c),
-            _ => None,
+        let tail = parts.iter().fold(String::new(), |mut tail, part| {
+            match part {
+                Part::Char(c) => tail.push(*c),
+                _ => tail.clear(),
+            }
+            tail
         });
-        let tail: Vec<char> = literals.collect();
-        Ok(Self { parts, tail: tail.into_iter().rev().collect() })
+        Ok(Self { parts, tail })
     }
 
     /// Whether the whole of `name` matches.

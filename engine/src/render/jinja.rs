@@ -57,9 +57,6 @@ pub(super) fn execute(
     let capabilities = capabilities::of(&options.capabilities);
     let shared = Shared { release, capabilities, allowance: allowance.clone() };
     shared.collect(chart, chart.name(), true, Some(values), &mut pages);
-    if pages.is_empty() {
-        return Ok(BTreeMap::new());
-    }
     let draw = Arc::new(Draw::from(&options.world));
     let mut environment = caught(|| load(&pages, &allowance, &draw))?;
     let mut rendered = BTreeMap::new();

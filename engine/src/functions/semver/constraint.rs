@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::parts::Parts;
 use super::version::Version;
+use crate::template::quote::quote;
 
 /// What `\s` is in Go.
 const SPACES: &[char] = &['\t', '\n', '\x0c', '\r', ' '];
@@ -41,8 +42,8 @@ impl Constraint {
             return Err("too many constraint groups (max 32)".into());
         }
         let alternatives = groups.into_iter().map(|group| {
-            let written =
-                conditions(group).ok_or_else(|| format!("improper constraint: {group:?}"))?;
+            let written = conditions(group)
+                .ok_or_else(|| format!("improper constraint: {}", quote(group.as_bytes())))?;
             written.iter().map(|(operator, parts)| condition(operator, parts)).collect()
         });
         Ok(Constraint { alternatives: alternatives.collect::<Result<_, _>>()? })
