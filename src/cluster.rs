@@ -6,7 +6,7 @@
 //!   [`list_keys`] — lists that are merged by item; [`prune`] — removal of what a chart no longer has
 //! * [`crd`] — the crds/ folder; [`drift`] — what is not as it was applied;
 //!   [`preview`] — what an apply would change
-//! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it
+//! * [`ready`] — pure: is this object ready, on its way, or beyond hope; [`wait`] — the watches that ask it; [`pages`] — how they list
 //! * [`expression`] — pure: CEL about objects; [`health`] — when custom resources are ready by it
 //! * [`failure`] — what the pods of a failed release had to say
 //! * [`registry_table`] — the site's registries instead of which
@@ -33,6 +33,7 @@ pub mod list_keys;
 pub mod managed;
 pub mod namespace;
 pub mod object;
+pub mod pages;
 pub mod pauses;
 pub mod preview;
 pub mod process;

@@ -23,8 +23,8 @@ use futures::StreamExt as _;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
-use kube::runtime::reflector::{ObjectRef, Store};
-use kube::runtime::{Controller, watcher};
+use kube::runtime::reflector::{self, ObjectRef, Store};
+use kube::runtime::{Controller, WatchStreamExt as _, watcher};
 use kube::{Client, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -35,10 +35,10 @@ use crate::api::helm_chart::HelmChart;
 use crate::api::helm_release::{ChartReferenceKind, HelmRelease};
 use crate::api::helm_repository::HelmRepository;
 use crate::api::oci_repository::OciRepository;
-use crate::cluster::clock;
 use crate::cluster::fence::Fence;
 use crate::cluster::pauses::Pauses;
 use crate::cluster::registry_table::TABLE;
+use crate::cluster::{clock, pages};
 use crate::telemetry::metrics::Metrics;
 
 pub mod act;
@@ -116,7 +116,13 @@ pub async fn run(
     let repositories: Api<HelmRepository> = Api::namespaced(client.clone(), &namespace);
     let artifacts: Api<OciRepository> = Api::namespaced(client.clone(), &namespace);
     let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
-    let controller = Controller::new(releases, watcher::Config::default())
+    let (reader, writer) = reflector::store();
+    // Who wrote which field of it is several times the rest.
+    let kept = watcher(releases, pages::watch())
+        .modify(|release| release.metadata.managed_fields = None)
+        .reflect(writer)
+        .applied_objects();
+    let controller = Controller::for_stream(kept, reader)
         .with_config(Config::default().debounce(Duration::from_millis(50)))
         .trigger_backoff(Pauses::shared());
     let memory = memory::Memory::default();
@@ -180,15 +186,15 @@ pub async fn run(
     let of_secret = of_values(controller.store(), memory, told);
     let context = Arc::new(reconcile::Context::new(client, settings, watched, shutdown.clone()));
     // Those of a release's template are its own.
-    let foreign = watcher::Config::default().labels(&format!("!{ORIGIN_NAMESPACE}"));
+    let foreign = pages::watch().labels(&format!("!{ORIGIN_NAMESPACE}"));
     let releasing = controller
-        .watches(repositories, watcher::Config::default(), of_repository)
-        .watches(artifacts, watcher::Config::default(), of_artifact)
+        .watches(repositories, pages::watch(), of_repository)
+        .watches(artifacts, pages::watch(), of_artifact)
         .watches(charts, foreign, of_chart)
-        .watches(others, watcher::Config::default(), of_release)
-        .watches(records, watcher::Config::default().labels("owner=helm"), of_record)
-        .watches(configs, watcher::Config::default(), of_config)
-        .watches(secrets, watcher::Config::default().labels("owner!=helm"), of_secret)
+        .watches(others, pages::watch(), of_release)
+        .watches(records, pages::watch().labels("owner=helm"), of_record)
+        .watches(configs, pages::watch(), of_config)
+        .watches(secrets, pages::watch().labels("owner!=helm"), of_secret)
         .reconcile_all_on(ReceiverStream::new(woken))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::run, |_, _, _| Action::requeue(Duration::from_secs(5)), context)

@@ -1,6 +1,6 @@
 //! What the agent sees of its cluster: one watch per kind, shared by enforcement, reports and telemetry.
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::{
     apps::v1::{Deployment, StatefulSet},
     core::v1::{Node, Pod, Secret},
@@ -20,9 +20,12 @@ use std::{fmt::Debug, hash::Hash, sync::Arc, time::Duration};
 use tokio::{sync::watch, task::JoinSet, time::sleep};
 
 use super::{chain, pins};
-use crate::api::{
-    cluster::QdrantCluster, helm_release::HelmRelease, helm_repository::HelmRepository,
-    region::QdrantCloudRegion,
+use crate::{
+    api::{
+        cluster::QdrantCluster, helm_release::HelmRelease, helm_repository::HelmRepository,
+        region::QdrantCloudRegion,
+    },
+    cluster::pages,
 };
 
 /// A kind that the cluster does not have is looked for this often.
@@ -60,7 +63,7 @@ impl World {
         let (sender, changed) = watch::channel(());
         let mut watches = Watches { client, namespace, tasks, changed: Arc::new(sender) };
         let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let all = watcher::Config::default;
+        let all = pages::watch;
         let snapshot =
             GroupVersionKind::gvk("snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass");
         let (announce, listed) = watch::channel(false);
@@ -166,7 +169,7 @@ impl Watches<'_> {
             Api::all_with(client, &resource)
         };
         let writer = reflector::store::Writer::new(resource.clone());
-        self.start(api, config, writer, resource.kind)
+        self.start(watcher(api, config), writer, resource.kind)
     }
 
     fn of<K>(&mut self, api: Api<K>) -> Store<K>
@@ -174,23 +177,25 @@ impl Watches<'_> {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let writer = reflector::store::Writer::new(());
-        self.start(api, watcher::Config::default(), writer, K::kind(&()).into_owned())
+        // Who wrote which field of it is not asked of what others write, and takes much.
+        let events =
+            watcher(api, pages::watch()).modify(|object| object.meta_mut().managed_fields = None);
+        self.start(events, writer, K::kind(&()).into_owned())
     }
 
     fn start<K>(
         &mut self,
-        api: Api<K>,
-        config: watcher::Config,
+        events: impl Stream<Item = watcher::Result<watcher::Event<K>>> + Send + 'static,
         writer: reflector::store::Writer<K>,
         kind: String,
     ) -> Store<K>
     where
-        K: Resource + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
+        K: Resource + Clone + Send + Sync + 'static,
         K::DynamicType: Clone + Eq + Hash + Send + Sync,
     {
         let store = writer.as_reader();
         let changed = self.changed.clone();
-        let events = watcher(api, config).default_backoff().reflect(writer);
+        let events = events.default_backoff().reflect(writer);
         self.tasks.spawn(async move {
             let mut events = std::pin::pin!(events);
             while let Some(event) = events.next().await {

@@ -20,7 +20,7 @@ use super::memory::Memory;
 use crate::cluster::object::Owner;
 use crate::cluster::pauses::Pauses;
 use crate::cluster::sight::Place;
-use crate::cluster::{Cluster, FIELD_MANAGER, Object, error};
+use crate::cluster::{Cluster, FIELD_MANAGER, Object, error, pages};
 
 /// What all of Helm's objects are labelled with.
 const MANAGED: &str = "app.kubernetes.io/managed-by=Helm";
@@ -92,7 +92,7 @@ impl Inventory {
         let client = self.cluster.client().clone();
         let api: Api<PartialObjectMeta<DynamicObject>> =
             Api::namespaced_with(client, &namespace, &resource);
-        let config = watcher::Config::default().labels(MANAGED);
+        let config = pages::watch().labels(MANAGED);
         let events = watcher(api, config).backoff(Pauses::single());
         let mut events = std::pin::pin!(events.take_until(self.stop.cancelled()));
         let place = Place {

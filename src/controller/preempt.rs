@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::api::helm_release::HelmRelease;
+use crate::cluster::pages;
 use crate::cluster::pauses::Pauses;
 
 /// By UID: generation, and whether it is being deleted.
@@ -30,7 +31,7 @@ impl Newest {
         let (sender, receiver) = watch::channel(Known::new());
         let api: Api<PartialObjectMeta<HelmRelease>> = Api::namespaced(client, namespace);
         tokio::spawn(async move {
-            let releases = watcher(api, watcher::Config::default()).backoff(Pauses::single());
+            let releases = watcher(api, pages::watch()).backoff(Pauses::single());
             let mut releases = std::pin::pin!(releases.take_until(stop.cancelled_owned()));
             while let Some(event) = releases.next().await {
                 let Ok(event) = event else { continue };

@@ -35,6 +35,7 @@ use crate::{
     cluster::{
         error::{explain, is_code},
         events::Events,
+        pages,
         pauses::Pauses,
         registry_table::{TABLE, Table},
     },
@@ -81,12 +82,12 @@ pub async fn run(
 ) {
     let resource = resource();
     let clusters: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let ours = watcher::Config::default().labels("app=qdrant");
+    let ours = pages::watch().labels("app=qdrant");
     let events = Events::new(client.clone(), FIELD_MANAGER, identity);
     let context = Arc::new(Context { client: client.clone(), settings, events });
     let owner = resource.clone();
-    let controller = Controller::new_with(clusters, watcher::Config::default(), resource)
-        .trigger_backoff(Pauses::shared());
+    let controller =
+        Controller::new_with(clusters, pages::watch(), resource).trigger_backoff(Pauses::shared());
     let by_phase = ClustersByPhase(controller.store());
     metrics.register("operator_clusters", "QdrantClusters by phase", by_phase);
     controller

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{Read as _, Write as _};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -78,9 +79,10 @@ pub struct Record {
     pub name: String,
     #[serde(default)]
     pub info: Info,
-    /// Metadata, lock, templates, values, schema and files, as Helm serialises a chart.
+    /// Metadata, lock, templates, values, schema and files, as Helm serialises a chart. The largest part by far: clones share
+    /// it.
     #[serde(default)]
-    pub chart: Value,
+    pub chart: Arc<Value>,
     /// The values that the user gave.
     #[serde(default, skip_serializing_if = "Map::is_empty", deserialize_with = "null_is_default")]
     pub config: Map<String, Value>,

@@ -1,5 +1,7 @@
 //! The next revision of a release.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use pinnace_engine::Rendered;
 use pinnace_registry::RenamedImages;
@@ -66,7 +68,7 @@ impl Wanted<'_> {
                 notes: self.rendered.notes,
                 ..Info::default()
             },
-            chart: self.chart,
+            chart: Arc::new(self.chart),
             config: self.config,
             manifest,
             hooks: hooks.collect(),

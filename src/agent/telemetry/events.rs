@@ -11,7 +11,7 @@ use kube::{
 
 use crate::{
     agent::{chain, link::ring::Ring},
-    cluster::events::shortened,
+    cluster::{events::shortened, pages},
     proto::pinnace::agent::v1::{KubernetesEvent, telemetry_request::Message},
 };
 
@@ -26,7 +26,7 @@ const MAX_WORD: usize = 253;
 pub async fn forward(client: Client, namespace: String, ring: Arc<Ring>) {
     let api: Api<Event> = Api::namespaced(client, &namespace);
     // One malformed or forbidden answer ends neither the watch nor the agent.
-    let events = watcher(api, watcher::Config::default()).default_backoff();
+    let events = watcher(api, pages::watch()).default_backoff();
     let mut events = std::pin::pin!(events);
     loop {
         match events.try_next().await {

@@ -16,7 +16,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::is_lasting;
 use super::watching::watching;
-use crate::cluster::{error, ready};
+use crate::cluster::{error, pages, ready};
 
 /// A watch that nobody follows ends after one to two of these.
 const IDLE: Duration = Duration::from_secs(5);
@@ -230,7 +230,7 @@ async fn idle(open: Weak<Open>, subject: Subject, followers: Arc<Mutex<Followers
 /// Watches, and tells each follower what it follows.
 async fn tell_all(api: Api<DynamicObject>, followers: Arc<Mutex<Followers>>) {
     let of_pods = api.resource_url().ends_with("/pods");
-    let mut events = watching(api, watcher::Config::default());
+    let mut events = watching(api, pages::watch());
     let mut listed = HashSet::new();
     while let Some(event) = events.next().await {
         let mut followers = lock(&followers);
