@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use regex::Regex;
+use regex::bytes::Regex;
 use serde_json::json;
 
 use crate::chart::File;
@@ -47,7 +47,7 @@ impl Files {
     pub(super) fn glob(&self, pattern: &str) -> Self {
         // A pattern that cannot be read matches everything, as in Helm.
         let matcher = glob(pattern);
-        let matching = |name: &str| matcher.as_ref().is_none_or(|m| m.is_match(name));
+        let matching = |name: &str| matcher.as_ref().is_none_or(|m| m.is_match(name.as_bytes()));
         Self(
             self.0
                 .iter()
@@ -135,7 +135,8 @@ impl Object for Files {
 }
 
 /// gobwas/glob with `/` as its separator: `*` and `?` stop there, `**` does not, `[a-z]`, `[!a]` and
-/// `{a,b}`. None: not a pattern.
+/// `{a,b}`. None: not a pattern. Stars take bytes, for a class of all other characters is long to compile; what comes after
+/// one begins with a whole character.
 fn glob(pattern: &str) -> Option<Regex> {
     let mut regex = String::from("(?s)^");
     let mut rest = pattern.chars().peekable();
@@ -144,9 +145,9 @@ fn glob(pattern: &str) -> Option<Regex> {
         match c {
             '*' if rest.next_if_eq(&'*').is_some() => {
                 while rest.next_if_eq(&'*').is_some() {}
-                regex.push_str(".*");
+                regex.push_str("(?-u:.*)");
             }
-            '*' => regex.push_str("[^/]*"),
+            '*' => regex.push_str("(?-u:[^/]*)"),
             '?' => regex.push_str("[^/]"),
             '{' => {
                 depth += 1;
@@ -197,9 +198,12 @@ mod tests {
             ("[a-c].txt", "d.txt", false),
             ("[!a].txt", "d.txt", true),
             ("?.txt", "/.txt", false),
+            ("?.txt", "é.txt", true),
+            ("*é", "eé", true),
+            ("*[à-ê]**", "éé/é", true),
         ] {
             let matcher = glob(pattern).expect(pattern);
-            assert_eq!(matcher.is_match(name), expected, "{pattern} {name}");
+            assert_eq!(matcher.is_match(name.as_bytes()), expected, "{pattern} {name}");
         }
         assert!(glob("{a").is_none());
         assert!(glob("[a").is_none());
