@@ -24,7 +24,7 @@ use k8s_openapi::api::core::v1::{ConfigMap, Secret};
 use kube::api::{Api, PartialObjectMeta};
 use kube::runtime::controller::{Action, Config};
 use kube::runtime::reflector::{self, ObjectRef, Store};
-use kube::runtime::{Controller, WatchStreamExt as _, watcher};
+use kube::runtime::{Controller, WatchStreamExt as _};
 use kube::{Client, Resource, ResourceExt as _};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
@@ -117,11 +117,7 @@ pub async fn run(
     let artifacts: Api<OciRepository> = Api::namespaced(client.clone(), &namespace);
     let charts: Api<HelmChart> = Api::namespaced(client.clone(), &namespace);
     let (reader, writer) = reflector::store();
-    // Who wrote which field of it is several times the rest.
-    let kept = watcher(releases, pages::watch())
-        .modify(|release| release.metadata.managed_fields = None)
-        .reflect(writer)
-        .applied_objects();
+    let kept = pages::without_managers(releases).reflect(writer).applied_objects();
     let controller = Controller::for_stream(kept, reader)
         .with_config(Config::default().debounce(Duration::from_millis(50)))
         .trigger_backoff(Pauses::shared());
@@ -186,15 +182,15 @@ pub async fn run(
     let of_secret = of_values(controller.store(), memory, told);
     let context = Arc::new(reconcile::Context::new(client, settings, watched, shutdown.clone()));
     // Those of a release's template are its own.
-    let foreign = pages::watch().labels(&format!("!{ORIGIN_NAMESPACE}"));
+    let foreign = pages::config().labels(&format!("!{ORIGIN_NAMESPACE}"));
     let releasing = controller
-        .watches(repositories, pages::watch(), of_repository)
-        .watches(artifacts, pages::watch(), of_artifact)
+        .watches(repositories, pages::config(), of_repository)
+        .watches(artifacts, pages::config(), of_artifact)
         .watches(charts, foreign, of_chart)
-        .watches(others, pages::watch(), of_release)
-        .watches(records, pages::watch().labels("owner=helm"), of_record)
-        .watches(configs, pages::watch(), of_config)
-        .watches(secrets, pages::watch().labels("owner!=helm"), of_secret)
+        .watches(others, pages::config(), of_release)
+        .watches(records, pages::config().labels("owner=helm"), of_record)
+        .watches(configs, pages::config(), of_config)
+        .watches(secrets, pages::config().labels("owner!=helm"), of_secret)
         .reconcile_all_on(ReceiverStream::new(woken))
         .graceful_shutdown_on(shutdown.cancelled_owned())
         .run(reconcile::run, |_, _, _| Action::requeue(Duration::from_secs(5)), context)

@@ -67,7 +67,9 @@ impl Bed {
         version: &str,
     ) -> anyhow::Result<Duration> {
         let config = watcher::Config::default();
-        let mut seen = std::pin::pin!(watcher(self.releases(), config).applied_objects());
+        // The watcher mends what breaks a watch.
+        let seen = watcher(self.releases(), config).default_backoff().applied_objects();
+        let mut seen = std::pin::pin!(seen.filter_map(async |release| release.ok()));
         let begun = Instant::now();
         let write = async |name: &String| {
             let release = release(name, chart, version);
@@ -77,7 +79,7 @@ impl Bed {
         let writing = writing.try_for_each(|_| futures::future::ready(Ok(())));
         let mut missing: HashSet<&str> = names.iter().map(String::as_str).collect();
         let waiting = async {
-            while let Some(release) = seen.try_next().await? {
+            while let Some(release) = seen.next().await {
                 if is_ready(&release, version) {
                     missing.remove(release.name_any().as_str());
                 }

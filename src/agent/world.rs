@@ -63,19 +63,22 @@ impl World {
         let (sender, changed) = watch::channel(());
         let mut watches = Watches { client, namespace, tasks, changed: Arc::new(sender) };
         let only = |name: &str| watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let all = pages::watch;
         let snapshot =
             GroupVersionKind::gvk("snapshot.storage.k8s.io", "v1", "VolumeSnapshotClass");
         let (announce, listed) = watch::channel(false);
         let world = Self {
-            releases: watches.own(ApiResource::erase::<HelmRelease>(&()), true, all()),
-            repositories: watches.own(ApiResource::erase::<HelmRepository>(&()), true, all()),
+            releases: watches.own(ApiResource::erase::<HelmRelease>(&()), true, pages::config()),
+            repositories: watches.own(
+                ApiResource::erase::<HelmRepository>(&()),
+                true,
+                pages::config(),
+            ),
             regions: watches.own(
                 ApiResource::erase::<QdrantCloudRegion>(&()),
                 false,
                 only(environment),
             ),
-            clusters: watches.own(ApiResource::erase::<QdrantCluster>(&()), true, all()),
+            clusters: watches.own(ApiResource::erase::<QdrantCluster>(&()), true, pages::config()),
             ca_secret: watches.own(ApiResource::erase::<Secret>(&()), true, only(pins::CA_SECRET)),
             proxy_secret: watches.own(
                 ApiResource::erase::<Secret>(&()),
@@ -88,7 +91,7 @@ impl World {
             nodes: watches.of(Api::all(client.clone())),
             storage_classes: watches.of(Api::all(client.clone())),
             attributes_classes: watches.of(Api::all(client.clone())),
-            snapshot_classes: watches.own(ApiResource::from_gvk(&snapshot), false, all()),
+            snapshot_classes: watches.own(ApiResource::from_gvk(&snapshot), false, pages::config()),
             changed,
             listed,
         };
@@ -177,10 +180,7 @@ impl Watches<'_> {
         K: Resource<DynamicType = ()> + Clone + Debug + DeserializeOwned + Send + Sync + 'static,
     {
         let writer = reflector::store::Writer::new(());
-        // Who wrote which field of it is not asked of what others write, and takes much.
-        let events =
-            watcher(api, pages::watch()).modify(|object| object.meta_mut().managed_fields = None);
-        self.start(events, writer, K::kind(&()).into_owned())
+        self.start(pages::without_managers(api), writer, K::kind(&()).into_owned())
     }
 
     fn start<K>(

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use kube::core::Status;
+use tower::BoxError;
 
 use super::fence;
 
@@ -11,7 +12,7 @@ use super::fence;
 const TRIES: u32 = 5;
 /// How long the API server may take for one answer: longer than its longest wait for a webhook, which is 30 s
 /// (`timeoutSeconds`), so that its own word about the webhook is heard.
-const LIMIT: Duration = Duration::from_secs(35);
+pub const LIMIT: Duration = Duration::from_secs(35);
 
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -149,7 +150,7 @@ fn pause(tried: u32) -> Duration {
 pub fn limited<T>(
     call: impl Future<Output = Result<T, kube::Error>>,
 ) -> impl Future<Output = Result<T, kube::Error>> {
-    within(LIMIT, Box::pin(call))
+    Box::pin(within(LIMIT, call))
 }
 
 async fn within<T>(
@@ -158,30 +159,32 @@ async fn within<T>(
 ) -> Result<T, kube::Error> {
     match tokio::time::timeout(limit, call).await {
         Ok(result) => result,
-        Err(_) => {
-            let why = format!("it has not answered within {} s", limit.as_secs());
-            Err(kube::Error::Service(why.into()))
-        }
+        Err(_) => Err(kube::Error::Service(unanswered(limit))),
     }
 }
 
+/// The cause of a call that was given up after `limit`.
+pub fn unanswered(limit: Duration) -> BoxError {
+    format!("it has not answered within {} s", limit.as_secs()).into()
+}
+
 /// Makes an idempotent call again while the API server is busy or away: after 0.2, 0.4, 0.8 and 1.6 s,
-/// each up to half as long again. Each try is [`limited`].
-pub async fn retried<T, F, Call>(call: Call) -> Result<T, kube::Error>
+/// each up to half as long again. Each try ends like one that is [`limited`].
+pub fn retried<T, F, Call>(call: Call) -> impl Future<Output = Result<T, kube::Error>>
 where
     Call: FnMut() -> F,
     F: Future<Output = Result<T, kube::Error>>,
 {
-    again(call, transient).await
+    Box::pin(again(call, transient))
 }
 
 /// The same for a write that names no version of the object: if it has [`collided`], that was none of its own doing.
-pub async fn unconditional<T, F, Call>(call: Call) -> Result<T, kube::Error>
+pub fn unconditional<T, F, Call>(call: Call) -> impl Future<Output = Result<T, kube::Error>>
 where
     Call: FnMut() -> F,
     F: Future<Output = Result<T, kube::Error>>,
 {
-    again(call, |error| transient(error) || collided(error)).await
+    Box::pin(again(call, |error| transient(error) || collided(error)))
 }
 
 async fn again<T, F, Call>(
@@ -194,7 +197,7 @@ where
 {
     let mut tried = 1;
     loop {
-        match limited(call()).await {
+        match within(LIMIT, call()).await {
             Err(error) if tried < TRIES && worth(&error) => {
                 tokio::time::sleep(pause(tried).mul_f64(1.0 + rand::random::<f64>() / 2.0)).await;
                 tried += 1;

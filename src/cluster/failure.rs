@@ -44,12 +44,8 @@ async fn pods(cluster: &Cluster, namespace: &str, key: &Key, object: &DynamicObj
     let Ok(list) = limited(api.list(&ListParams::default().limit(500))).await else {
         return Vec::new();
     };
-    let selected = |pod: &Pod| {
-        let value = serde_json::to_value(pod).ok();
-        value
-            .and_then(|v| serde_json::from_value(v).ok())
-            .is_some_and(|p| ready::selects(object, &p))
-    };
+    let selector = ready::Selector::of(object);
+    let selected = |pod: &Pod| selector.selects(pod.metadata.labels.as_ref());
     let ready = |pod: &Pod| {
         let conditions = pod.status.as_ref().and_then(|s| s.conditions.as_ref());
         conditions.is_some_and(|c| c.iter().any(|c| c.type_ == "Ready" && c.status == "True"))

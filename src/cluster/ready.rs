@@ -10,7 +10,7 @@ mod legacy;
 mod trouble;
 
 pub use legacy::legacy;
-pub use trouble::{Outlook, Trouble, refusal, selects, trouble};
+pub use trouble::{Outlook, Selector, Trouble, refusal, trouble};
 
 /// How far an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub fn takes_time(key: &Key) -> bool {
     }
 }
 
-/// Whether objects of this kind run pods that [`selects`] finds.
+/// Whether objects of this kind run pods that its [`Selector`] finds.
 pub fn runs_pods(key: &Key) -> bool {
     match key.group() {
         "apps" => true,

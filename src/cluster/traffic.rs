@@ -1,4 +1,4 @@
-//! Counts the calls that go to the Kubernetes API, by verb and result.
+//! The calls that go to the Kubernetes API: counted by verb and result, and reads given up that are not answered.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -10,15 +10,18 @@ use kube::client::{Body, ClientBuilder};
 use kube::{Client, Config};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
-use tower::{Layer, Service};
+use tokio::time::timeout;
+use tower::{BoxError, Layer, Service};
 
+use super::error;
 use crate::telemetry::metrics::{Labels, Metrics};
 
 /// After so long without a byte a connection counts as dead, and whoever watches by it begins anew. The API server sends
 /// a bookmark on every watch about once a minute.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// A client whose calls are counted as `kubernetes_api_requests_total{verb, result}`.
+/// A client whose calls are counted as `kubernetes_api_requests_total{verb, result}`, and whose reads and watches fail if
+/// no answer begins within [`error::LIMIT`]. A write goes on: it may have been done.
 pub fn client(mut config: Config, metrics: &Metrics) -> Result<Client, kube::Error> {
     config.read_timeout = Some(SILENCE);
     Ok(ClientBuilder::try_from(config)?.with_layer(&Traffic::new(metrics)).build())
@@ -29,16 +32,17 @@ pub async fn default_client(metrics: &Metrics) -> Result<Client, kube::Error> {
     client(Config::infer().await.map_err(kube::Error::InferConfig)?, metrics)
 }
 
-/// The layer that counts.
+/// The layer that counts, and gives up.
 #[derive(Clone)]
 struct Traffic {
     calls: Family<Labels<2>, Counter>,
+    limit: Duration,
 }
 
 impl Traffic {
     fn new(metrics: &Metrics) -> Self {
         let help = "Calls to the Kubernetes API";
-        Self { calls: metrics.counters("kubernetes_api_requests", help) }
+        Self { calls: metrics.counters("kubernetes_api_requests", help), limit: error::LIMIT }
     }
 }
 
@@ -60,23 +64,31 @@ impl<S, B> Service<Request<Body>> for Counted<S>
 where
     S: Service<Request<Body>, Response = Response<B>>,
     S::Future: Send + 'static,
-    S::Error: 'static,
+    S::Error: Into<BoxError> + 'static,
     B: 'static,
 {
     type Response = S::Response;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, BoxError>> + Send>>;
 
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
-        self.inner.poll_ready(context)
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        self.inner.poll_ready(context).map_err(Into::into)
     }
 
     fn call(&mut self, request: Request<Body>) -> Self::Future {
         let verb = verb(request.method(), request.uri().path(), request.uri().query());
-        let calls = self.traffic.calls.clone();
+        let changes_nothing = request.method() == Method::GET;
+        let Traffic { calls, limit } = self.traffic.clone();
         let answer = self.inner.call(request);
         Box::pin(async move {
-            let answer = answer.await;
+            let answer = if changes_nothing {
+                match timeout(limit, answer).await {
+                    Ok(answer) => answer.map_err(Into::into),
+                    Err(_) => Err(error::unanswered(limit)),
+                }
+            } else {
+                answer.await.map_err(Into::into)
+            };
             let result = answer.as_ref().map_or("unreachable", |a| result(a.status().as_u16()));
             calls.get_or_create(&[("verb", verb), ("result", result)]).inc();
             answer
@@ -126,7 +138,33 @@ fn result(code: u16) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+    use tower::{ServiceExt as _, service_fn};
+
     use super::*;
+
+    /// What becomes of a call whose answer takes a moment, where no moment is given to it.
+    async fn slowly(method: Method, uri: &str) -> Result<StatusCode, BoxError> {
+        let slow = service_fn(async |_: Request<Body>| {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            Ok::<_, BoxError>(Response::new(Body::empty()))
+        });
+        let hasty = Traffic { limit: Duration::ZERO, ..Traffic::new(&Metrics::new("test", "1")) };
+        let request = Request::builder().method(method).uri(uri).body(Body::empty());
+        hasty.layer(slow).oneshot(request.expect("valid")).await.map(|answer| answer.status())
+    }
+
+    #[tokio::test]
+    async fn a_read_that_is_not_answered_is_given_up_and_a_write_is_not() {
+        for uri in ["/api/v1/pods", "/api/v1/pods?watch=true", "/api/v1/namespaces/n/pods/p"] {
+            let error = kube::Error::Service(slowly(Method::GET, uri).await.expect_err(uri));
+            assert!(error::transient(&error), "{uri}");
+            let why = "the Kubernetes API cannot be reached: it has not answered within 0 s";
+            assert_eq!(error::explain(&error), why, "{uri}");
+        }
+        let written = slowly(Method::POST, "/api/v1/namespaces/n/pods").await;
+        assert_eq!(written.expect("an answer"), StatusCode::OK);
+    }
 
     #[test]
     fn verbs_are_those_of_the_api() {

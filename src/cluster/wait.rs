@@ -84,7 +84,9 @@ pub enum Until {
 /// Something that a watch saw.
 enum Seen {
     Object(usize, Option<DynamicObject>),
+    /// One that is in trouble, or was.
     Pod(Arc<DynamicObject>),
+    PodGone(String),
     Refused(Key, watcher::Error),
 }
 
@@ -279,10 +281,8 @@ async fn watches(
         let api = Api::namespaced_with(cluster.client().clone(), &namespace, &pod);
         // Pods only speed up bad news: without the right to watch them the wait goes by the objects alone.
         let watches = cluster.watches().clone();
-        let seen = tokio::time::sleep(BEFORE_PODS)
-            .map(move |()| watches.pods(api))
-            .flatten_stream()
-            .map(Seen::Pod);
+        let seen =
+            tokio::time::sleep(BEFORE_PODS).map(move |()| watches.pods(api)).flatten_stream();
         all.push(seen.boxed());
     }
     Ok(all)

@@ -92,7 +92,7 @@ impl Inventory {
         let client = self.cluster.client().clone();
         let api: Api<PartialObjectMeta<DynamicObject>> =
             Api::namespaced_with(client, &namespace, &resource);
-        let config = pages::watch().labels(MANAGED);
+        let config = pages::config().labels(MANAGED);
         let events = watcher(api, config).backoff(Pauses::single());
         let mut events = std::pin::pin!(events.take_until(self.stop.cancelled()));
         let place = Place {

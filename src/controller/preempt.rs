@@ -31,7 +31,7 @@ impl Newest {
         let (sender, receiver) = watch::channel(Known::new());
         let api: Api<PartialObjectMeta<HelmRelease>> = Api::namespaced(client, namespace);
         tokio::spawn(async move {
-            let releases = watcher(api, pages::watch()).backoff(Pauses::single());
+            let releases = watcher(api, pages::config()).backoff(Pauses::single());
             let mut releases = std::pin::pin!(releases.take_until(stop.cancelled_owned()));
             while let Some(event) = releases.next().await {
                 let Ok(event) = event else { continue };

@@ -124,8 +124,10 @@ impl Context {
         lock
     }
 
-    fn report(&self, release: &HelmRelease) -> Report {
-        Report::new(self.client.clone(), self.events.clone(), self.memory.clone(), release)
+    /// On the heap: it goes from hand to hand, and each would have a place for it in its future.
+    fn report(&self, release: &HelmRelease) -> Box<Report> {
+        let (client, events) = (self.client.clone(), self.events.clone());
+        Box::new(Report::new(client, events, self.memory.clone(), release))
     }
 
     /// The object as it is now, if the copy at hand is known to be older. None: it is gone.
@@ -313,7 +315,7 @@ async fn reconcile(
     let lock = context.lock(release_name.as_str());
     let _alone = lock.lock().await;
     if !has_finalizer(release) {
-        set_finalizer(context, release, true).await?;
+        set_finalizer(context, release, true).boxed().await?;
     }
     let target = match context.targets.of(release).boxed().await {
         Ok(target) => target,

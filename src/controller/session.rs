@@ -54,7 +54,7 @@ pub struct Session<'a> {
     /// Whether that is the cluster that this process watches.
     watched: bool,
     storage: Storage,
-    pub(super) report: Report,
+    pub(super) report: Box<Report>,
     object: String,
     uid: String,
     /// Values of Secrets may be in the release, and cannot be read: no value of the release is to be told.
@@ -86,7 +86,7 @@ impl<'a> Session<'a> {
         name: &str,
         context: &'a Context,
         target: Target,
-        report: Report,
+        report: Box<Report>,
     ) -> Self {
         let client = target.cluster.client().clone();
         let storage = Storage::new(client, &release.storage_namespace(), name)

@@ -82,12 +82,12 @@ pub async fn run(
 ) {
     let resource = resource();
     let clusters: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
-    let ours = pages::watch().labels("app=qdrant");
+    let ours = pages::config().labels("app=qdrant");
     let events = Events::new(client.clone(), FIELD_MANAGER, identity);
     let context = Arc::new(Context { client: client.clone(), settings, events });
     let owner = resource.clone();
     let controller =
-        Controller::new_with(clusters, pages::watch(), resource).trigger_backoff(Pauses::shared());
+        Controller::new_with(clusters, pages::config(), resource).trigger_backoff(Pauses::shared());
     let by_phase = ClustersByPhase(controller.store());
     metrics.register("operator_clusters", "QdrantClusters by phase", by_phase);
     controller

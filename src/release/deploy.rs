@@ -36,7 +36,7 @@ pub async fn run(
     let done = done.map_err(|error| lasting(error, age, options.timeout));
     match done {
         Ok(()) => {
-            finish(ctx, &mut stored, options).await?;
+            finish(ctx, &mut stored, options).boxed().await?;
             Ok(stored)
         }
         Err(error) if error.leaves_pending() => Err(error),
@@ -44,7 +44,7 @@ pub async fn run(
             let verb = verb(stored.record.info.status);
             let description = format!("{verb} \"{}\" failed: {error}", stored.record.name);
             if options.cleanup {
-                clean_up(ctx, &stored.record).await?;
+                clean_up(ctx, &stored.record).boxed().await?;
             }
             stored.record.set_status(Status::Failed, description);
             ctx.storage.update(&mut stored).await?;
@@ -117,7 +117,7 @@ fn events(status: Status) -> (&'static str, &'static str) {
 async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Result<(), Error> {
     let (before, after) = events(stored.record.info.status);
     if options.hooks {
-        hooks::run(ctx, stored, before, options.timeout).await?;
+        hooks::run(ctx, stored, before, options.timeout).boxed().await?;
     }
     let objects = placed(ctx.cluster, &stored.record).await?;
     apply(ctx, &stored.record, &objects, options).boxed().await?;
@@ -126,7 +126,7 @@ async fn steps(ctx: &Context<'_>, stored: &mut Stored, options: &Options) -> Res
         wait(ctx, &keys, stored.created, options).await?;
     }
     if options.hooks {
-        hooks::run(ctx, stored, after, options.timeout).await?;
+        hooks::run(ctx, stored, after, options.timeout).boxed().await?;
     }
     Ok(())
 }

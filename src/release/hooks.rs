@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use futures::FutureExt as _;
 use k8s_openapi::jiff::Timestamp;
 use kube::api::{DynamicObject, PropagationPolicy};
 use kube::core::ObjectMeta;
@@ -225,7 +226,7 @@ async fn ended(ctx: &Context<'_>, objects: &[Object], deadline: Instant) -> Resu
     };
     match wait::ready(ctx.cluster, wait).await {
         Err(cluster::Error::NotReady(why)) => {
-            let said = failure::report(ctx.cluster, &keys).await;
+            let said = failure::report(ctx.cluster, &keys).boxed().await;
             let all = if said.is_empty() { why } else { format!("{why}; {said}") };
             Err(cluster::Error::NotReady(all).into())
         }

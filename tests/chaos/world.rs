@@ -20,9 +20,9 @@ use crate::proxy::Proxy;
 use crate::runs::Runs;
 
 /// How long an operation may take after the last disturbance before it counts as stuck: half a minute until a leader
-/// whose lease was not answered gives up, 90 s until its successor no longer believes a connection that says nothing, and
-/// a minute for the work.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// whose lease was not answered gives up, as long until its successor gives up a list that was not, and a minute for the
+/// work.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How often a controller is looked at that may have ended by itself.
 const LOOKED_AT: Duration = Duration::from_millis(200);
 

@@ -1,18 +1,20 @@
 //! A namespace of the shared cluster, charts in its registry, and a controller in this process.
 
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::StreamExt as _;
+use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::{ConfigMap, Event};
 use kube::api::{Api, DeleteParams, Patch, PatchParams};
 use kube::runtime::{WatchStreamExt as _, watcher};
-use kube::{Client, ResourceExt as _};
+use kube::{Client, Resource, ResourceExt as _};
 use pinnace::api::helm_release::{HelmRelease, HelmReleaseStatus};
 use pinnace::cluster::fence::Fence;
 use pinnace::controller::{self, Settings};
 use pinnace::telemetry::metrics::Metrics;
 use pinnace_testbed::{Cluster, Namespace};
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
@@ -66,6 +68,14 @@ impl Chart {
 pub fn condition(status: &HelmReleaseStatus, type_: &str) -> (String, String, String) {
     let found = status.conditions.iter().find(|c| c.type_ == type_);
     found.map(|c| (c.status.clone(), c.reason.clone(), c.message.clone())).unwrap_or_default()
+}
+
+/// Objects as they are made and changed. What breaks a watch, the watcher mends.
+fn seen<K>(api: Api<K>, config: watcher::Config) -> impl Stream<Item = K>
+where
+    K: Resource + Clone + Debug + DeserializeOwned + Send + 'static,
+{
+    watcher(api, config).default_backoff().applied_objects().filter_map(async |seen| seen.ok())
 }
 
 async fn config() -> kube::Config {
@@ -266,11 +276,11 @@ impl Bed {
         mut wanted: impl FnMut(&HelmRelease) -> bool,
     ) -> HelmRelease {
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let mut seen = std::pin::pin!(watcher(self.releases(), config).applied_objects());
+        let mut seen = std::pin::pin!(seen(self.releases(), config));
         let mut last = None;
         let found = tokio::time::timeout(PATIENCE, async {
             loop {
-                let release = seen.next().await.expect("a watch").expect("a release");
+                let release = seen.next().await.expect("a watch");
                 if wanted(&release) {
                     return release;
                 }
@@ -306,10 +316,10 @@ impl Bed {
     pub async fn appears(&self, name: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         let api: Api<ConfigMap> = Api::namespaced(self.client.clone(), self.namespace());
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let mut seen = std::pin::pin!(watcher(api, config).applied_objects());
+        let mut seen = std::pin::pin!(seen(api, config));
         let found = tokio::time::timeout(PATIENCE, async {
             loop {
-                let object = json!(seen.next().await.expect("a watch").expect("an object"));
+                let object = json!(seen.next().await.expect("a watch"));
                 if wanted(&object) {
                     return object;
                 }
@@ -325,10 +335,10 @@ impl Bed {
             .map(|(field, value)| format!("involvedObject.{field}={value}"));
         let config =
             watcher::Config::default().fields(&format!("{},reason={reason}", about.join(",")));
-        let mut seen = std::pin::pin!(watcher(api, config).applied_objects());
+        let mut seen = std::pin::pin!(seen(api, config));
         let first = tokio::time::timeout(PATIENCE, seen.next()).await;
         let first = first.unwrap_or_else(|_| panic!("no Event {reason} about {name}"));
-        first.expect("a watch").expect("an event");
+        first.expect("a watch");
     }
 
     pub async fn history(&self, name: &str, wanted: impl Fn(&Value) -> bool) {

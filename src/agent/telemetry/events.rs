@@ -26,7 +26,7 @@ const MAX_WORD: usize = 253;
 pub async fn forward(client: Client, namespace: String, ring: Arc<Ring>) {
     let api: Api<Event> = Api::namespaced(client, &namespace);
     // One malformed or forbidden answer ends neither the watch nor the agent.
-    let events = watcher(api, pages::watch()).default_backoff();
+    let events = watcher(api, pages::config()).default_backoff();
     let mut events = std::pin::pin!(events);
     loop {
         match events.try_next().await {

@@ -179,7 +179,8 @@ fn pods_in_trouble() {
 fn selectors() {
     let deployment =
         |selector: Value| workload("Deployment", json!({"selector": selector}), json!({}));
-    let pod = object(json!({"metadata": {"name": "p", "labels": {"app": "a", "tier": "b"}}}));
+    let labels = [("app", "a"), ("tier", "b")];
+    let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     for (selector, expected) in [
         (json!({}), false),
         (json!({"matchLabels": {"app": "a"}}), true),
@@ -192,7 +193,8 @@ fn selectors() {
         (json!({"matchExpressions": [{"key": "x", "operator": "DoesNotExist"}]}), true),
         (json!({"matchExpressions": [{"key": "x", "operator": "Exists"}]}), false),
     ] {
-        assert_eq!(selects(&deployment(selector.clone()), &pod), expected, "{selector}");
+        let found = Selector::of(&deployment(selector.clone())).selects(Some(&labels));
+        assert_eq!(found, expected, "{selector}");
     }
 }
 

@@ -1,5 +1,7 @@
 //! Signs that waiting longer will not help: pure.
 
+use std::collections::BTreeMap;
+
 use kube::api::DynamicObject;
 use serde_json::Value;
 
@@ -83,30 +85,37 @@ fn unschedulable(status: &Value) -> Option<Trouble> {
     Some(Trouble { why: format!("Unschedulable: {message}"), outlook: Outlook::MayTakeTime })
 }
 
-/// Whether a workload's `spec.selector` selects this pod.
-pub fn selects(workload: &DynamicObject, pod: &DynamicObject) -> bool {
-    let selector = &workload.data["spec"]["selector"];
-    let none = std::collections::BTreeMap::new();
-    let labels = pod.metadata.labels.as_ref().unwrap_or(&none);
-    let label = |name: &str| labels.get(name).map(String::as_str);
-    let equal = selector["matchLabels"].as_object();
-    let expressions = selector["matchExpressions"].as_array();
-    if equal.is_none_or(|m| m.is_empty()) && expressions.is_none_or(|e| e.is_empty()) {
-        return false;
+/// Which pods are a workload's: its `spec.selector`.
+pub struct Selector(Value);
+
+impl Selector {
+    pub fn of(workload: &DynamicObject) -> Self {
+        Self(workload.data["spec"]["selector"].clone())
     }
-    let equal = equal.is_none_or(|m| m.iter().all(|(name, value)| label(name) == value.as_str()));
-    let matches = |expression: &Value| {
-        let found = expression["key"].as_str().and_then(label);
-        let listed = expression["values"]
-            .as_array()
-            .is_some_and(|values| found.is_some_and(|f| values.iter().any(|v| v == f)));
-        match expression["operator"].as_str() {
-            Some("In") => listed,
-            Some("NotIn") => !listed,
-            Some("Exists") => found.is_some(),
-            Some("DoesNotExist") => found.is_none(),
-            _ => false,
+
+    /// Whether a pod with these labels is selected. One that says nothing selects none.
+    pub fn selects(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
+        let label = |name: &str| labels?.get(name).map(String::as_str);
+        let equal = self.0["matchLabels"].as_object();
+        let expressions = self.0["matchExpressions"].as_array();
+        if equal.is_none_or(|m| m.is_empty()) && expressions.is_none_or(|e| e.is_empty()) {
+            return false;
         }
-    };
-    equal && expressions.is_none_or(|e| e.iter().all(matches))
+        let equal =
+            equal.is_none_or(|m| m.iter().all(|(name, value)| label(name) == value.as_str()));
+        let matches = |expression: &Value| {
+            let found = expression["key"].as_str().and_then(label);
+            let listed = expression["values"]
+                .as_array()
+                .is_some_and(|values| found.is_some_and(|f| values.iter().any(|v| v == f)));
+            match expression["operator"].as_str() {
+                Some("In") => listed,
+                Some("NotIn") => !listed,
+                Some("Exists") => found.is_some(),
+                Some("DoesNotExist") => found.is_none(),
+                _ => false,
+            }
+        };
+        equal && expressions.is_none_or(|e| e.iter().all(matches))
+    }
 }

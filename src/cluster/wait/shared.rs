@@ -14,8 +14,8 @@ use kube::runtime::watcher;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::task::AbortOnDropHandle;
 
-use super::is_lasting;
 use super::watching::watching;
+use super::{Seen, is_lasting};
 use crate::cluster::{error, pages, ready};
 
 /// A watch that nobody follows ends after one to two of these.
@@ -59,6 +59,8 @@ enum Told {
     Object(Arc<DynamicObject>),
     /// And in which version; None if a list has shown it.
     Gone(Option<u64>),
+    /// The pod that was in trouble.
+    PodGone(String),
     Refused,
 }
 
@@ -138,8 +140,8 @@ impl Watches {
                             Some(Told::Gone(at)) if at.is_none_or(|at| at >= known) => {
                                 return Some((Ok(None), (Stage::Follow(following, known), alone)));
                             }
-                            // Older than what is known.
-                            Some(Told::Object(_) | Told::Gone(_)) => {
+                            // Older than what is known, or of others.
+                            Some(Told::Object(_) | Told::Gone(_) | Told::PodGone(_)) => {
                                 Stage::Follow(following, known)
                             }
                             Some(Told::Refused) | None => Stage::Alone(alone.take()?()),
@@ -154,11 +156,8 @@ impl Watches {
         })
     }
 
-    /// Pods as they change, after those that are in trouble. Ends if this account may not watch them.
-    pub fn pods(
-        &self,
-        api: Api<DynamicObject>,
-    ) -> impl Stream<Item = Arc<DynamicObject>> + Send + use<> {
+    /// The pods that are in trouble, as they change and until they are out of it. Ends if this account may not watch them.
+    pub(super) fn pods(&self, api: Api<DynamicObject>) -> impl Stream<Item = Seen> + Send + use<> {
         let following = self.follow(&api, None);
         let late = following.is_late;
         let troubled = match late {
@@ -168,13 +167,14 @@ impl Watches {
         let changes = stream::unfold(following, |mut following| async move {
             loop {
                 match following.told.recv().await? {
-                    Told::Object(pod) => return Some((pod, following)),
+                    Told::Object(pod) => return Some((Seen::Pod(pod), following)),
+                    Told::PodGone(name) => return Some((Seen::PodGone(name), following)),
                     Told::Gone(_) => {}
                     Told::Refused => return None,
                 }
             }
         });
-        stream::iter(troubled).chain(changes)
+        stream::iter(troubled.into_iter().map(Seen::Pod)).chain(changes)
     }
 
     fn follow(&self, api: &Api<DynamicObject>, name: Option<&str>) -> Following {
@@ -230,7 +230,7 @@ async fn idle(open: Weak<Open>, subject: Subject, followers: Arc<Mutex<Followers
 /// Watches, and tells each follower what it follows.
 async fn tell_all(api: Api<DynamicObject>, followers: Arc<Mutex<Followers>>) {
     let of_pods = api.resource_url().ends_with("/pods");
-    let mut events = watching(api, pages::watch());
+    let mut events = watching(api, pages::config());
     let mut listed = HashSet::new();
     while let Some(event) = events.next().await {
         let mut followers = lock(&followers);
@@ -244,13 +244,11 @@ async fn tell_all(api: Api<DynamicObject>, followers: Arc<Mutex<Followers>>) {
                 followers.tell(Arc::new(object), of_pods);
             }
             Ok(watcher::Event::InitDone) => {
-                followers.troubled.retain(|name, _| listed.contains(name));
                 followers.gone(|name| !listed.contains(name), None);
             }
             Ok(watcher::Event::Apply(object)) => followers.tell(Arc::new(object), of_pods),
             Ok(watcher::Event::Delete(object)) => {
                 let Some(gone) = &object.metadata.name else { continue };
-                followers.troubled.remove(gone);
                 followers.gone(|name| name == gone, Some(version(&object)));
             }
             Err(error) if is_lasting(&error) => {
@@ -268,23 +266,80 @@ async fn tell_all(api: Api<DynamicObject>, followers: Arc<Mutex<Followers>>) {
 }
 
 impl Followers {
+    /// Tells who follows the object, and, of a pod in trouble or just out of it, who follows them all: hundreds may wait,
+    /// and most pods are well.
     fn tell(&mut self, object: Arc<DynamicObject>, is_pod: bool) {
         let Some(name) = &object.metadata.name else { return };
+        let was_troubled = self.troubled.remove(name).is_some();
+        let is_troubled = is_pod && ready::trouble(&object).is_some();
         for follower in self.each.values() {
-            if follower.name.as_ref().is_none_or(|followed| followed == name) {
+            let follows = match &follower.name {
+                Some(followed) => followed == name,
+                None => is_troubled || was_troubled,
+            };
+            if follows {
                 let _ = follower.told.send(Told::Object(object.clone()));
             }
         }
-        match is_pod.then(|| ready::trouble(&object)).flatten() {
-            Some(_) => drop(self.troubled.insert(name.clone(), object)),
-            None => drop(self.troubled.remove(name)),
+        if is_troubled {
+            self.troubled.insert(name.clone(), object);
         }
     }
 
-    fn gone(&self, is_gone: impl Fn(&str) -> bool, at: Option<u64>) {
-        let named = |follower: &&Follower| follower.name.as_ref().is_some_and(|name| is_gone(name));
-        for follower in self.each.values().filter(named) {
-            let _ = follower.told.send(Told::Gone(at));
+    fn gone(&mut self, is_gone: impl Fn(&str) -> bool, at: Option<u64>) {
+        let troubled = self.troubled.extract_if(|name, _| is_gone(name));
+        let troubled: Vec<String> = troubled.map(|(name, _)| name).collect();
+        for follower in self.each.values() {
+            match &follower.name {
+                Some(name) if is_gone(name) => drop(follower.told.send(Told::Gone(at))),
+                Some(_) => {}
+                None => {
+                    for name in &troubled {
+                        let _ = follower.told.send(Told::PodGone(name.clone()));
+                    }
+                }
+            }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pod(name: &str, waiting: &str) -> Arc<DynamicObject> {
+        let pod = json!({
+            "metadata": {"name": name},
+            "status": {"containerStatuses": [{"name": "c", "state": {"waiting": {"reason": waiting}}}]},
+        });
+        Arc::new(serde_json::from_value(pod).expect("pod"))
+    }
+
+    #[test]
+    fn of_pods_only_trouble_is_told_until_it_is_over() {
+        let mut followers = Followers::default();
+        let (sender, mut told) = unbounded_channel();
+        followers.each.insert(0, Follower { name: None, told: sender });
+        let mut heard = || match told.try_recv() {
+            Ok(Told::Object(pod)) => pod.metadata.name.clone(),
+            Ok(Told::PodGone(name)) => Some(format!("{name} is gone")),
+            _ => None,
+        };
+        followers.tell(pod("well", "ContainerCreating"), true);
+        assert_eq!(heard(), None);
+        followers.tell(pod("ill", "ErrImagePull"), true);
+        assert_eq!(heard().as_deref(), Some("ill"));
+        followers.tell(pod("ill", "ContainerCreating"), true);
+        assert_eq!(heard().as_deref(), Some("ill"), "it is well again");
+        followers.tell(pod("ill", "ContainerCreating"), true);
+        assert_eq!(heard(), None);
+        followers.tell(pod("deleted", "ErrImagePull"), true);
+        assert_eq!(heard().as_deref(), Some("deleted"));
+        followers.gone(|name| name == "deleted" || name == "well", None);
+        assert_eq!(heard().as_deref(), Some("deleted is gone"));
+        assert_eq!(heard(), None);
+        assert!(followers.troubled.is_empty());
     }
 }

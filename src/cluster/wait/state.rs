@@ -8,7 +8,7 @@ use k8s_openapi::jiff::Timestamp;
 use kube::api::DynamicObject;
 use tokio::time::Instant;
 
-use super::super::ready::{self, Outlook, Readiness, Trouble};
+use super::super::ready::{self, Outlook, Readiness, Selector, Trouble};
 use super::super::{Error, Key};
 use super::{Rules, Seen, Strategy, Until, refused};
 
@@ -18,7 +18,8 @@ pub struct State {
     until: Until,
     since: Option<Timestamp>,
     readiness: Vec<Option<Readiness>>,
-    workloads: HashMap<usize, DynamicObject>,
+    /// The workloads' own pods.
+    selectors: HashMap<usize, Selector>,
     /// Pods in trouble.
     troubled: HashMap<String, Troubled>,
     /// Why a workload's pods cannot be made, and when that counts.
@@ -67,7 +68,7 @@ impl State {
             until,
             since,
             readiness,
-            workloads: HashMap::new(),
+            selectors: HashMap::new(),
             troubled: HashMap::new(),
             refused: HashMap::new(),
             rules,
@@ -88,7 +89,7 @@ impl State {
                     && self.objects[index].kind == "Job" => {}
             Seen::Object(index, None) => {
                 self.readiness[index] = Some(Readiness::InProgress("it is not there".into()));
-                self.workloads.remove(&index);
+                self.selectors.remove(&index);
                 self.refused.remove(&index);
             }
             Seen::Object(index, Some(object)) => {
@@ -99,7 +100,7 @@ impl State {
                 self.readiness[index] = Some(found);
                 if ready::runs_pods(&self.objects[index]) {
                     self.refused(index, &object, now);
-                    self.workloads.insert(index, object);
+                    self.selectors.insert(index, Selector::of(&object));
                 }
             }
             Seen::Pod(pod) => {
@@ -112,6 +113,7 @@ impl State {
                     _ => drop(self.troubled.remove(&name)),
                 }
             }
+            Seen::PodGone(name) => drop(self.troubled.remove(&name)),
         }
         Ok(())
     }
@@ -166,13 +168,13 @@ impl State {
 
     /// Each pod in trouble that an object which is not ready runs, with that object.
     fn bad_news(&self) -> impl Iterator<Item = (&Key, &String, &Troubled)> {
-        self.workloads.iter().flat_map(move |(index, workload)| {
+        self.selectors.iter().flat_map(move |(index, selector)| {
             let object = &self.objects[*index];
             let waits = self.readiness[*index] != Some(Readiness::Ready);
             let own = move |troubled: &Troubled| {
                 waits
                     && troubled.pod.metadata.namespace == object.namespace
-                    && ready::selects(workload, &troubled.pod)
+                    && selector.selects(troubled.pod.metadata.labels.as_ref())
             };
             let pods = self.troubled.iter().filter(move |(_, troubled)| own(troubled));
             pods.map(move |(name, troubled)| (object, name, troubled))
@@ -329,6 +331,8 @@ mod tests {
         state.hopeless_workload(at(99)).expect("it has passed");
         state.see(Seen::Pod(pod("InvalidImageName")), at(100)).expect("seen");
         state.hopeless_workload(at(100)).expect_err("no patience helps");
+        state.see(Seen::PodGone("p".into()), at(101)).expect("gone");
+        state.hopeless_workload(at(101)).expect("it has gone");
     }
 
     #[test]

@@ -24,7 +24,7 @@ const FINALIZER_TRIES: usize = 5;
 pub async fn finalize(
     release: &HelmRelease,
     context: &Context,
-    mut report: Report,
+    mut report: Box<Report>,
     redactor: &mut Redactor,
 ) -> Result<Rest, Error> {
     // What was made is what goes, even if the spec says another name since.
@@ -42,7 +42,7 @@ pub async fn finalize(
             return Ok(Rest::UNTIL_CHANGE);
         }
         let Some(target) = way_out(release, context, &mut report).await? else {
-            set_finalizer(context, release, false).await?;
+            set_finalizer(context, release, false).boxed().await?;
             return Ok(Rest::UNTIL_CHANGE);
         };
         let target = match target {
@@ -60,7 +60,7 @@ pub async fn finalize(
             return Ok(Rest::of(pause));
         }
     }
-    set_finalizer(context, release, false).await?;
+    set_finalizer(context, release, false).boxed().await?;
     Ok(Rest::UNTIL_CHANGE)
 }
 

@@ -1,6 +1,6 @@
 //! What one look at a release has read and written of its revisions.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Stored, Summary};
@@ -9,7 +9,7 @@ use super::{Stored, Summary};
 struct Known {
     /// None: not listed yet.
     revisions: Option<Vec<Summary>>,
-    contents: BTreeMap<u32, Stored>,
+    contents: HashMap<u32, Stored>,
 }
 
 /// Clones share what is known.
