@@ -81,16 +81,22 @@ impl Session<'_> {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
             Err(error) => {
-                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+                return self
+                    .not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED)
+                    .boxed()
+                    .await;
             }
         };
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
-            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).boxed().await;
         }
         let renamed_images = match mirrored::apply(&mut rendered, &pulled.mirrors) {
             Ok(renamed) => renamed,
             Err(error) => {
-                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+                return self
+                    .not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED)
+                    .boxed()
+                    .await;
             }
         };
         if self.release.records_are_lean() {
@@ -111,7 +117,7 @@ impl Session<'_> {
             let (release, name) = (self.release, self.storage.release());
             let from = latest.record.version;
             if let Err(why) = guard.before_upgrade(release, name, from).await {
-                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
+                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).boxed().await;
             }
         }
         let started = Instant::now();
@@ -132,7 +138,7 @@ impl Session<'_> {
         if (has_definitions || options.create_namespace)
             && let Err(error) = wanted.check_size()
         {
-            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).boxed().await;
         }
         let mut said = None;
         let action = async {
@@ -148,25 +154,25 @@ impl Session<'_> {
         .boxed();
         let done = work.watched(&mut self.report, action).await;
         if let Some(message) = said {
-            self.report.event(true, "DefinitionsApplied", &message).await;
+            self.report.event(true, "DefinitionsApplied", &message).boxed().await;
         }
         let took = format!("{:.3}s", started.elapsed().as_secs_f64());
         self.report.status.last_attempted_release_action_duration = Some(took);
         match done {
-            Err(error) if error.leaves_pending() => self.ended(Err(error)).await,
+            Err(error) if error.leaves_pending() => self.ended(Err(error)).boxed().await,
             Err(error) => {
-                let after = Observation::of(&self.storage).await?;
+                let after = Observation::of(&self.storage).boxed().await?;
                 match &after.latest {
                     Some(stored) if stored.record.version == revision => {
-                        self.broke_off(stored, &error).await
+                        self.broke_off(stored, &error).boxed().await
                     }
                     _ => {
                         let untouched = untouched(has_definitions, options.crds);
-                        self.not_begun(verb, pulled, &error.to_string(), untouched).await
+                        self.not_begun(verb, pulled, &error.to_string(), untouched).boxed().await
                     }
                 }
             }
-            Ok(stored) => self.concluded(stored).await,
+            Ok(stored) => self.concluded(stored).boxed().await,
         }
     }
 
