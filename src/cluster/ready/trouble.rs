@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::api::DynamicObject;
+use kube::core::SelectorExt as _;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 /// A container that has been started this often and still crashes will not recover on its own: by then its
@@ -85,37 +88,19 @@ fn unschedulable(status: &Value) -> Option<Trouble> {
     Some(Trouble { why: format!("Unschedulable: {message}"), outlook: Outlook::MayTakeTime })
 }
 
-/// Which pods are a workload's: its `spec.selector`.
-pub struct Selector(Value);
+/// Which pods are a workload's: its `spec.selector`. One that says nothing, or cannot be read, selects none.
+pub struct Selector(Option<kube::core::Selector>);
 
 impl Selector {
     pub fn of(workload: &DynamicObject) -> Self {
-        Self(workload.data["spec"]["selector"].clone())
+        let selector = LabelSelector::deserialize(&workload.data["spec"]["selector"]).ok();
+        let selector = selector.and_then(|s| kube::core::Selector::try_from(s).ok());
+        Self(selector.filter(|selector| !selector.selects_all()))
     }
 
-    /// Whether a pod with these labels is selected. One that says nothing selects none.
+    /// Whether a pod with these labels is selected.
     pub fn selects(&self, labels: Option<&BTreeMap<String, String>>) -> bool {
-        let label = |name: &str| labels?.get(name).map(String::as_str);
-        let equal = self.0["matchLabels"].as_object();
-        let expressions = self.0["matchExpressions"].as_array();
-        if equal.is_none_or(|m| m.is_empty()) && expressions.is_none_or(|e| e.is_empty()) {
-            return false;
-        }
-        let equal =
-            equal.is_none_or(|m| m.iter().all(|(name, value)| label(name) == value.as_str()));
-        let matches = |expression: &Value| {
-            let found = expression["key"].as_str().and_then(label);
-            let listed = expression["values"]
-                .as_array()
-                .is_some_and(|values| found.is_some_and(|f| values.iter().any(|v| v == f)));
-            match expression["operator"].as_str() {
-                Some("In") => listed,
-                Some("NotIn") => !listed,
-                Some("Exists") => found.is_some(),
-                Some("DoesNotExist") => found.is_none(),
-                _ => false,
-            }
-        };
-        equal && expressions.is_none_or(|e| e.iter().all(matches))
+        let none = BTreeMap::new();
+        self.0.as_ref().is_some_and(|selector| selector.matches(labels.unwrap_or(&none)))
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use pinnace_engine::render::Operation;
 use serde_json::{Map, Value};
 
@@ -81,22 +82,16 @@ impl Session<'_> {
             Ok(rendered) => rendered,
             Err(render::Error::Cluster(error)) if error.transient() => return Err(error.into()),
             Err(error) => {
-                return self
-                    .not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED)
-                    .boxed()
-                    .await;
+                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
             }
         };
         if let Err(error) = post_render::apply(&mut rendered, &self.release.spec) {
-            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).boxed().await;
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
         let renamed_images = match mirrored::apply(&mut rendered, &pulled.mirrors) {
             Ok(renamed) => renamed,
             Err(error) => {
-                return self
-                    .not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED)
-                    .boxed()
-                    .await;
+                return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
             }
         };
         if self.release.records_are_lean() {
@@ -117,7 +112,7 @@ impl Session<'_> {
             let (release, name) = (self.release, self.storage.release());
             let from = latest.record.version;
             if let Err(why) = guard.before_upgrade(release, name, from).await {
-                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).boxed().await;
+                return self.not_begun(verb, pulled, &why, NOTHING_CHANGED).await;
             }
         }
         let started = Instant::now();
@@ -138,7 +133,7 @@ impl Session<'_> {
         if (has_definitions || options.create_namespace)
             && let Err(error) = wanted.check_size()
         {
-            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).boxed().await;
+            return self.not_begun(verb, pulled, &error.to_string(), NOTHING_CHANGED).await;
         }
         let mut said = None;
         let action = async {
@@ -168,7 +163,7 @@ impl Session<'_> {
                     }
                     _ => {
                         let untouched = untouched(has_definitions, options.crds);
-                        self.not_begun(verb, pulled, &error.to_string(), untouched).boxed().await
+                        self.not_begun(verb, pulled, &error.to_string(), untouched).await
                     }
                 }
             }
@@ -178,32 +173,36 @@ impl Session<'_> {
 
     /// An action that did not get as far as a record: it counts for the pause alone, not as an attempt.
     /// `untouched` says what is as it was before.
-    async fn not_begun(
-        &mut self,
-        verb: &str,
-        pulled: &Pulled,
-        why: &str,
-        untouched: &str,
-    ) -> Result<Next, Error> {
-        let (name, namespace) = (self.storage.release(), self.storage.namespace());
-        let chart = format!("{}@{}", pulled.chart.name(), pulled.chart.version());
-        let message =
-            format!("Helm {verb} failed for release {namespace}/{name} with chart {chart}: {why}");
-        let reason =
-            if verb == "install" { reason::INSTALL_FAILED } else { reason::UPGRADE_FAILED };
-        let text = self.report.redactor.redact(&message);
-        let known = self.report.status.conditions.iter().any(|c| c.message == text);
-        self.report.draft().released(false, reason, &message);
-        let failures = self.report.status.failures.unwrap_or(0) + 1;
-        self.report.status.failures = Some(failures);
-        let pause = self.context.memory.pause(&self.uid, None);
-        let next = status::time_of_day(clock::now() + pause);
-        self.report.draft().waiting(&format!("{untouched}; next attempt at {next}"));
-        self.report.save().await?;
-        if !known {
-            self.report.event(false, reason, &message).await;
+    fn not_begun<'s>(
+        &'s mut self,
+        verb: &'s str,
+        pulled: &'s Pulled,
+        why: &'s str,
+        untouched: &'s str,
+    ) -> BoxFuture<'s, Result<Next, Error>> {
+        async move {
+            let (name, namespace) = (self.storage.release(), self.storage.namespace());
+            let chart = format!("{}@{}", pulled.chart.name(), pulled.chart.version());
+            let message = format!(
+                "Helm {verb} failed for release {namespace}/{name} with chart {chart}: {why}"
+            );
+            let reason =
+                if verb == "install" { reason::INSTALL_FAILED } else { reason::UPGRADE_FAILED };
+            let text = self.report.redactor.redact(&message);
+            let known = self.report.status.conditions.iter().any(|c| c.message == text);
+            self.report.draft().released(false, reason, &message);
+            let failures = self.report.status.failures.unwrap_or(0) + 1;
+            self.report.status.failures = Some(failures);
+            let pause = self.context.memory.pause(&self.uid, None);
+            let next = status::time_of_day(clock::now() + pause);
+            self.report.draft().waiting(&format!("{untouched}; next attempt at {next}"));
+            self.report.save().await?;
+            if !known {
+                self.report.event(false, reason, &message).await;
+            }
+            Ok(Next::Done(Rest::of(pause)))
         }
-        Ok(Next::Done(Rest::of(pause)))
+        .boxed()
     }
 }
 
